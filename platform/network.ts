@@ -88,6 +88,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body: ByteSource
   readonly peer: PeerIdentity | undefined
+  /** Why a presented client certificate was not accepted (expired, unknown issuer); `peer` is then undefined. */
+  readonly peerError?: string | undefined
   readonly remote: Address
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal
@@ -140,7 +142,14 @@ export interface HttpClient {
     readonly url: string
     readonly headers: Readonly<Record<string, string>>
     readonly signal?: AbortSignal | undefined
-  }): Promise<HttpClientResponse | { readonly status: 101; readonly headers: Readonly<Record<string, string>>; readonly connection: ByteConnection }>
+  }): Promise<
+    | HttpClientResponse
+    | {
+        readonly status: 101
+        readonly headers: Readonly<Record<string, string>>
+        readonly connection: ByteConnection
+      }
+  >
   /** Closes idle connections and aborts running requests. */
   close(): void
 }
@@ -169,7 +178,10 @@ export interface Network {
     readonly handler: HttpHandler
   }): Promise<Listener>
   /** A client with its own connection pool. `tls` undefined: the client presents nothing and trusts `http:` only. */
-  httpClient(options: { readonly tls?: Partial<TlsIdentity> | undefined; readonly connectTimeoutMs: number }): HttpClient
+  httpClient(options: {
+    readonly tls?: Partial<TlsIdentity> | undefined
+    readonly connectTimeoutMs: number
+  }): HttpClient
   /** Plain TCP. */
   listenBytes(options: {
     readonly address: Address

@@ -5,6 +5,7 @@
 import type { Clock } from './clock.ts'
 import type { Crypto } from './crypto.ts'
 import type { Disk } from './disk.ts'
+import type { Files } from './files.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Network } from './network.ts'
@@ -16,6 +17,7 @@ export interface Powers {
   readonly random: Random
   readonly crypto: Crypto
   readonly disk: Disk
+  readonly files: Files
   readonly network: Network
   readonly processes: Processes
   readonly log: Log

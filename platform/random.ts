@@ -80,7 +80,8 @@ export function seededRandom(seed: bigint): Random {
     fork: (label) => seededRandom(hashLabel(seed, label)),
     float: () => uint32() / 0x1_0000_0000,
     int: (bound) => {
-      if (!(bound >= 1 && bound <= 0x1_0000_0000)) throw new Error(`random.int: bound ${bound} is not in [1, 2^32]`)
+      if (!(bound >= 1 && bound <= 0x1_0000_0000))
+        throw new Error(`random.int: bound ${bound} is not in [1, 2^32]`)
       return Math.floor((uint32() / 0x1_0000_0000) * bound)
     },
     bytes: (length) => Uint8Array.from({ length }, () => uint32() & 0xff),

@@ -92,7 +92,8 @@ function renderType(definition: string, schema: Schema, names: ReadonlyMap<strin
 }
 
 const path = process.argv[2]
-if (path === undefined) throw new Error('usage: node dist/tools/generate-types.js <schema.json> > api/types.ts')
+if (path === undefined)
+  throw new Error('usage: node dist/tools/generate-types.js <schema.json> > api/types.ts')
 const document = JSON.parse(readFileSync(path, 'utf8')) as { definitions: Record<string, Schema> }
 const chosen = Object.keys(document.definitions)
   .filter((definition) => /^v\d+$/.test(partsOf(definition).version) && !(definition in primitives))
