@@ -49,6 +49,18 @@ export interface ScalePaths {
   readonly selector: readonly string[]
 }
 
+/** A path below an object besides `/status` and `/scale`, which `hasStatus` and `scale` state. */
+export interface Subresource {
+  /** 'log', 'eviction', 'token'… */
+  readonly name: string
+  /** As discovery lists them. */
+  readonly verbs: readonly Verb[]
+  /** What the body is: 'Eviction' of policy/v1, say. */
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+}
+
 export interface Kind<T = KubeObject> extends Resource<T> {
   readonly singular: string
   readonly shortNames: readonly string[]
@@ -65,6 +77,7 @@ export interface Kind<T = KubeObject> extends Resource<T> {
   /** `metadata.generation` counts changes of `spec`. */
   readonly hasGeneration: boolean
   readonly scale?: ScalePaths
+  readonly subresources: readonly Subresource[]
   /** PUT of a missing object creates it (few kinds). */
   readonly createsOnUpdate?: boolean
   /** PUT without a resourceVersion is allowed. */

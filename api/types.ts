@@ -4287,9 +4287,7 @@ export interface CustomResourceSubresourceScale {
 }
 
 /** io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceStatus */
-export interface CustomResourceSubresourceStatus {
-
-}
+export interface CustomResourceSubresourceStatus {}
 
 /** io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresources */
 export interface CustomResourceSubresources {
@@ -4310,8 +4308,8 @@ export interface ExternalDocumentation {
 
 /** io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps */
 export interface JSONSchemaProps {
-  readonly '$ref'?: string | undefined
-  readonly '$schema'?: string | undefined
+  readonly $ref?: string | undefined
+  readonly $schema?: string | undefined
   readonly additionalItems?: JSONSchemaPropsOrBool | undefined
   readonly additionalProperties?: JSONSchemaPropsOrBool | undefined
   readonly allOf?: readonly JSONSchemaProps[] | undefined
@@ -4357,19 +4355,13 @@ export interface JSONSchemaProps {
 }
 
 /** io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray */
-export interface JSONSchemaPropsOrArray {
-
-}
+export interface JSONSchemaPropsOrArray {}
 
 /** io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool */
-export interface JSONSchemaPropsOrBool {
-
-}
+export interface JSONSchemaPropsOrBool {}
 
 /** io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray */
-export interface JSONSchemaPropsOrStringArray {
-
-}
+export interface JSONSchemaPropsOrStringArray {}
 
 /** io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.SelectableField */
 export interface SelectableField {
@@ -4526,9 +4518,7 @@ export interface OwnerReference {
 }
 
 /** io.k8s.apimachinery.pkg.apis.meta.v1.Patch */
-export interface Patch {
-
-}
+export interface Patch {}
 
 /** io.k8s.apimachinery.pkg.apis.meta.v1.Preconditions */
 export interface Preconditions {

@@ -1,0 +1,16 @@
+/** ClusterRoleBinding (rbac.authorization.k8s.io/v1). */
+import { nameAndAge } from '../meta/columns.ts'
+import { defineKind } from '../meta/kind-definition.ts'
+import type { ClusterRoleBinding } from '../types.ts'
+
+/** The resource `clusterrolebindings`. */
+export const clusterRoleBindings = defineKind<ClusterRoleBinding>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'ClusterRoleBinding',
+  resource: 'clusterrolebindings',
+  namespaced: false,
+  definition: 'io.k8s.api.rbac.v1.ClusterRoleBinding',
+  nameFormat: 'path-segment',
+  columns: nameAndAge(),
+})
