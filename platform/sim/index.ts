@@ -2,4 +2,5 @@
 export { simTokenKey } from './crypto.ts'
 export type { SimDisk } from './disk.ts'
 export { simIdentity } from './network/identity.ts'
+export type { EventOwner } from './event-loop.ts'
 export { type SimMachine, type SimProcess, SimWorld, type Violation } from './world.ts'

@@ -269,7 +269,7 @@ export function callHttp(options: {
     const head: RequestHead = {
       method: call.method,
       url: url.pathname + url.search,
-      headers: { host: url.host, ...call.headers },
+      headers: { host: url.host, ...plainHeaders(call.headers ?? {}) },
       isUpgrade: options.isUpgrade,
     }
     end.send('request', encodeHead(head))
