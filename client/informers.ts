@@ -4,7 +4,7 @@ import type { TaskGroup } from '../platform/tasks.ts'
 import type { ApiClient, ApiObject, ClientPowers, SelectorOptions } from './api-client.ts'
 import { Cache, type Informer } from './informer.ts'
 import { runReflector } from './reflector.ts'
-import { trustServer } from './trust.ts'
+import { trusted } from '../api/meta/json.ts'
 
 export interface InformerScope extends SelectorOptions {
   readonly namespace?: string | undefined
@@ -58,7 +58,7 @@ export function createInformers(
       const name = scopeName(resource, scope)
       const known = byName.get(name)
       // The name holds group, version and resource, which decide T.
-      if (known !== undefined) return trustServer<Informer<T>>(known)
+      if (known !== undefined) return trusted<Informer<T>>(known)
       const cache = create(resource, scope, name)
       byName.set(name, cache)
       return cache

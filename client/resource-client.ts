@@ -14,7 +14,7 @@ import type {
   WriteOptions,
 } from './api-client.ts'
 import { requestTimeoutMsDefault, type Transport } from './transport.ts'
-import { trustServer } from './trust.ts'
+import { trusted } from '../api/meta/json.ts'
 import { watchGraceMs, watchStream } from './watch-stream.ts'
 
 const patchTypes = {
@@ -98,7 +98,7 @@ async function listPage<T extends ApiObject>(
     limit: options.limit,
     continue: options.continue,
   })
-  const answer = trustServer<{
+  const answer = trusted<{
     metadata?: { resourceVersion?: string; continue?: string }
     items?: readonly T[] | null
   }>(
@@ -170,7 +170,7 @@ export function resourceClient<T extends ApiObject>(
     resourcePath(resource, { namespace, name, subresource })
   const scopeOf = (object: T) => object.metadata.namespace ?? namespace
   const send = async (method: string, target: string, body: unknown, options?: WriteOptions): Promise<T> =>
-    trustServer<T>(
+    trusted<T>(
       await transport.json({
         method,
         path: `${target}${formatQuery(writeQuery(options))}`,
@@ -188,7 +188,7 @@ export function resourceClient<T extends ApiObject>(
     )
   return {
     get: async (name, options) =>
-      trustServer<T>(
+      trusted<T>(
         await transport.json({
           method: 'GET',
           path: `${path(name)}${formatQuery({ resourceVersion: options?.resourceVersion })}`,
@@ -237,7 +237,7 @@ async function sendPatch<T>(
   options: PatchOptions,
 ): Promise<T> {
   const query = formatQuery({ ...writeQuery(options), force: options.force })
-  return trustServer<T>(
+  return trusted<T>(
     await transport.json({
       method: 'PATCH',
       path: `${target}${query}`,

@@ -10,7 +10,7 @@
  * Source: client-go `rest/with_retry.go`; Kubernetes API conventions (Status).
  */
 import type { Status } from '../api/types.ts'
-import { type ApiError, internalError, statusToError } from '../api/meta/status.ts'
+import { type ApiError, internalError, isStatus, statusToError } from '../api/meta/status.ts'
 import { sleep, withDeadline } from '../platform/clock.ts'
 import type { ByteSource, HttpClient, HttpClientResponse, NetworkError } from '../platform/network.ts'
 import type { ApiClientConfig, ClientPowers, RawRequest, RawResponse } from './api-client.ts'
@@ -258,9 +258,4 @@ function statusIn(text: string): Status | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Whether `value` is a metav1.Status, as far as its kind says. */
-export function isStatus(value: unknown): value is Status {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Status'
 }

@@ -4,13 +4,13 @@
  * Ends in one of four ways: undefined (the server closed it in order, or `cancel`), ApiError (an ERROR
  * event), NetworkError (cut, or the server's own timeout plus a grace has passed in silence).
  */
-import { type ApiError, internalError, statusToError } from '../api/meta/status.ts'
+import { type ApiError, internalError, isStatus, statusToError } from '../api/meta/status.ts'
 import type { Clock } from '../platform/clock.ts'
 import { NetworkError } from '../platform/network.ts'
 import type { ApiObject, WatchEvent, WatchStream } from './api-client.ts'
 import { concatenate, readUntil } from './byte-source.ts'
-import { isStatus, type TransportStream } from './transport.ts'
-import { trustServer } from './trust.ts'
+import type { TransportStream } from './transport.ts'
+import { trusted } from '../api/meta/json.ts'
 
 /** An event line beyond this ends the watch (objects are at most 1.5 MiB). */
 export const eventBytesMax = 16 * 1024 * 1024
@@ -75,9 +75,9 @@ export function parseWatchLine<T>(line: string): WatchEvent<T> {
     case 'ADDED':
     case 'MODIFIED':
     case 'DELETED':
-      return { type: event.type, object: trustServer<T>(event.object) }
+      return { type: event.type, object: trusted<T>(event.object) }
     case 'BOOKMARK': {
-      const { metadata } = trustServer<ApiObject>(event.object)
+      const { metadata } = trusted<ApiObject>(event.object)
       return {
         type: 'BOOKMARK',
         resourceVersion: metadata.resourceVersion ?? '',

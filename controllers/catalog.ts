@@ -1,0 +1,25 @@
+/** Every controller, one line each, sorted by upstream's name. */
+import { clusterRoleAggregationController } from './cluster-role-aggregation.ts'
+import { deploymentController } from './deployment/controller.ts'
+import type { Controller } from './framework/controller.ts'
+import { jobController } from './job/controller.ts'
+import { namespaceController } from './namespace.ts'
+import { podGcController } from './pod-gc.ts'
+import { replicaSetController } from './replicaset.ts'
+import { rootCaPublisher } from './root-ca-publisher.ts'
+import { serviceAccountTokenController } from './service-account-token.ts'
+import { serviceAccountController } from './service-account.ts'
+import { ttlAfterFinishedController } from './ttl-after-finished.ts'
+
+export const controllers: readonly Controller[] = [
+  clusterRoleAggregationController,
+  deploymentController,
+  jobController,
+  namespaceController,
+  podGcController,
+  replicaSetController,
+  rootCaPublisher,
+  serviceAccountController,
+  serviceAccountTokenController,
+  ttlAfterFinishedController,
+]

@@ -1,0 +1,30 @@
+/**
+ * Many equal calls in batches of 1, 2, 4, … so that a quota or an admission plugin that refuses all is hit
+ * once, not five hundred times. Source: Kubernetes pkg/controller/replicaset (slowStartBatch).
+ */
+export interface SlowStartResult {
+  readonly succeeded: number
+  /** Calls never made because a batch before them had a failure. */
+  readonly skipped: number
+  readonly errors: readonly unknown[]
+}
+
+/** Calls `call(index)` for [0, count); stops after the first batch with a failure. Never rejects. */
+export async function slowStart(
+  count: number,
+  call: (index: number) => Promise<void>,
+): Promise<SlowStartResult> {
+  let done = 0
+  let succeeded = 0
+  for (let batch = Math.min(count, 1); batch > 0; batch = Math.min(batch * 2, count - done)) {
+    const start = done
+    const results = await Promise.allSettled(Array.from({ length: batch }, (_, index) => call(start + index)))
+    done += batch
+    const errors = results.flatMap((result) =>
+      result.status === 'rejected' ? [result.reason as unknown] : [],
+    )
+    succeeded += batch - errors.length
+    if (errors.length > 0) return { succeeded, skipped: count - done, errors }
+  }
+  return { succeeded, skipped: 0, errors: [] }
+}
