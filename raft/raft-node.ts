@@ -49,7 +49,11 @@ export type ProposeResult =
   /** Appended at this position. It is committed iff an entry of this term is applied at this index. */
   | { readonly accepted: true; readonly term: Term; readonly index: LogIndex }
   /** Nothing was appended. `busy`: uncommitted entries exceed their bound. */
-  | { readonly accepted: false; readonly reason: 'not-leader' | 'transferring' | 'busy' | 'closing'; readonly leaderId: MemberId | undefined }
+  | {
+      readonly accepted: false
+      readonly reason: 'not-leader' | 'transferring' | 'busy' | 'closing'
+      readonly leaderId: MemberId | undefined
+    }
 
 export type ReadIndexResult =
   /** Once the state machine has applied `index`, a read is linearizable. */

@@ -39,3 +39,19 @@ export interface ConfState {
   readonly learnersNext: readonly MemberId[]
   readonly autoLeave: boolean
 }
+
+/**
+ * What a member must remember across a crash before it speaks (Raft paper, Figure 2). `commitIndex` is only
+ * a hint that spares waiting after a restart: it may lag, and is never believed past the log's end.
+ */
+export interface HardState {
+  readonly term: Term
+  readonly vote: MemberId | undefined
+  readonly commitIndex: LogIndex
+}
+
+/** The position of an entry, or (0, 0) before the first. */
+export interface LogPosition {
+  readonly index: LogIndex
+  readonly term: Term
+}
