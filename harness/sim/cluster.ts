@@ -146,6 +146,7 @@ export class SimCluster {
       serviceAccountIssuer: 'https://kubernetes.default.svc.cluster.local',
       kubeletClientTls: simIdentity(clusterCa, 'kube-apiserver-kubelet-client', ['system:masters']),
       serviceCidr: '10.96.0.0/16',
+      clusterDomain: 'cluster.local',
     })
   }
 
