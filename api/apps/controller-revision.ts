@@ -1,7 +1,28 @@
-/** ControllerRevision (apps/v1). */
-import { nameAndAge } from '../meta/columns.ts'
+/**
+ * ControllerRevision (apps/v1): one remembered state of a DaemonSet or StatefulSet.
+ *
+ * Source: kubernetes pkg/apis/apps/validation/validation.go (ValidateControllerRevision).
+ */
+import type { FieldError } from '../meta/field-error.ts'
+import { required } from '../meta/field-error.ts'
+import { ageColumn, column, nameColumn, none } from '../meta/columns.ts'
 import { defineKind } from '../meta/kind-definition.ts'
+import { controllerOf, parseApiVersion } from '../meta/owner.ts'
 import type { ControllerRevision } from '../types.ts'
+import { countProblems, immutableProblems } from './workload-validation.ts'
+
+function validate(revision: ControllerRevision): readonly FieldError[] {
+  const missing = revision.data === undefined ? [required('data', 'data is mandatory')] : []
+  return [...missing, ...countProblems(revision.revision, 'revision')]
+}
+
+function controllerText(revision: ControllerRevision): string {
+  if (revision.metadata === undefined) return none
+  const owner = controllerOf(revision)
+  if (owner === undefined) return none
+  const { group } = parseApiVersion(owner.apiVersion)
+  return `${owner.kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${owner.name}`
+}
 
 /** The resource `controllerrevisions`. */
 export const controllerRevisions = defineKind<ControllerRevision>({
@@ -11,5 +32,14 @@ export const controllerRevisions = defineKind<ControllerRevision>({
   resource: 'controllerrevisions',
   namespaced: true,
   definition: 'io.k8s.api.apps.v1.ControllerRevision',
-  columns: nameAndAge(),
+  validate,
+  validateUpdate: (next, previous) => immutableProblems(next.data, previous.data, 'data'),
+  columns: [
+    nameColumn(),
+    column('Controller', 'Controller of the object', controllerText),
+    column('Revision', 'Which state in the order of all of them.', ({ revision }) => revision ?? 0, {
+      type: 'integer',
+    }),
+    ageColumn(),
+  ],
 })

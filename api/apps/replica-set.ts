@@ -1,7 +1,34 @@
-/** ReplicaSet (apps/v1). */
-import { nameAndAge } from '../meta/columns.ts'
+/**
+ * ReplicaSet (apps/v1): a number of pods of one template.
+ *
+ * Source: kubernetes pkg/apis/apps/v1/defaults.go, validation, pkg/registry/apps/replicaset/strategy.go.
+ */
+import type { FieldError } from '../meta/field-error.ts'
+import { required } from '../meta/field-error.ts'
+import { setPodTemplateDefaults } from '../core/pod-spec-defaults.ts'
+import { ageColumn, column, nameColumn, workloadColumns } from '../meta/columns.ts'
+import { withDefaults, withFields } from '../meta/json.ts'
 import { defineKind } from '../meta/kind-definition.ts'
-import type { ReplicaSet } from '../types.ts'
+import type { ReplicaSet, ReplicaSetSpec } from '../types.ts'
+import { countProblems, immutableProblems, validateSelectorAndTemplate } from './workload-validation.ts'
+
+function setDefaults(replicaSet: ReplicaSet): ReplicaSet {
+  const spec = withDefaults<ReplicaSetSpec>(replicaSet.spec ?? { selector: {} }, { replicas: 1 })
+  return withFields(replicaSet, {
+    spec: withFields(spec, { template: setPodTemplateDefaults(spec.template) }),
+  })
+}
+
+function validate({ spec }: ReplicaSet): readonly FieldError[] {
+  if (spec === undefined) return [required('spec.selector')]
+  return [
+    ...countProblems(spec.replicas, 'spec.replicas'),
+    ...countProblems(spec.minReadySeconds, 'spec.minReadySeconds'),
+    ...validateSelectorAndTemplate(spec, 'replicaset'),
+  ]
+}
+
+const integer = { type: 'integer' } as const
 
 /** The resource `replicasets`. */
 export const replicaSets = defineKind<ReplicaSet>({
@@ -20,5 +47,19 @@ export const replicaSets = defineKind<ReplicaSet>({
     statusReplicas: ['status', 'replicas'],
     selector: ['spec', 'selector'],
   },
-  columns: nameAndAge(),
+  setDefaults,
+  validate,
+  validateUpdate: (next, previous) =>
+    immutableProblems(next.spec?.selector, previous.spec?.selector, 'spec.selector'),
+  columns: [
+    nameColumn(),
+    column('Desired', 'Number of pods wanted.', ({ spec }) => spec?.replicas ?? 0, integer),
+    column('Current', 'Number of pods there are.', ({ status }) => status?.replicas ?? 0, integer),
+    column('Ready', 'Number of pods that are ready.', ({ status }) => status?.readyReplicas ?? 0, integer),
+    ageColumn(),
+    ...workloadColumns<ReplicaSet>(
+      ({ spec }) => spec?.template?.spec?.containers,
+      ({ spec }) => spec?.selector,
+    ),
+  ],
 })

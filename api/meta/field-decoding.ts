@@ -7,7 +7,7 @@
  * Source: encoding/json, sigs.k8s.io/json (strict errors), apimachinery's UnmarshalJSON methods.
  */
 import { isArray, isObject, trusted } from './json.ts'
-import { QuantityError, parseQuantity } from './quantity.ts'
+import { QuantityError, formatQuantity, parseQuantity } from './quantity.ts'
 import type { Definition, FieldSchema, ScalarKind, TypeSchema } from './schema.ts'
 import { definitionOf } from './schema.ts'
 import { parseTime } from './time.ts'
@@ -114,18 +114,17 @@ function decodeTimeText(value: unknown, type: TypeSchema, place: Place): string 
   return value
 }
 
-function decodeQuantityText(value: unknown): string | number {
+function decodeQuantityText(value: unknown): string {
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text !== 'string') {
     throw new FieldTypeError(new QuantityError('unable to parse quantity').message)
   }
   try {
-    parseQuantity(text)
+    return formatQuantity(parseQuantity(text))
   } catch (error) {
     if (error instanceof QuantityError) throw new FieldTypeError(error.message)
     throw error
   }
-  return text
 }
 
 function decodeScalar(
