@@ -17,6 +17,8 @@ export interface Informers {
   start(): void
   /** Resolves when every informer asked for so far has its first list. @throws the signal's reason */
   waitForSync(signal?: AbortSignal): Promise<void>
+  /** Names of the informers that have no list yet: what a start is waiting for. */
+  missing(): readonly string[]
 }
 
 /** Makes informers whose reflectors run in `tasks` until it closes. */
@@ -25,7 +27,11 @@ export function createInformers(
   client: ApiClient,
   tasks: TaskGroup,
 ): Informers {
-  const started: { readonly run: () => void; readonly cache: { hasSynced(): boolean } }[] = []
+  const started: {
+    readonly name: string
+    readonly run: () => void
+    readonly cache: { hasSynced(): boolean }
+  }[] = []
   const byName = new Map<string, unknown>()
   const waiters = new Set<() => void>()
   let isStarted = false
@@ -49,7 +55,7 @@ export function createInformers(
           signal,
         ),
       )
-    started.push({ run, cache })
+    started.push({ name, run, cache })
     if (isStarted) run()
     return cache
   }
@@ -68,6 +74,7 @@ export function createInformers(
       isStarted = true
       for (const { run } of started) run()
     },
+    missing: () => started.filter(({ cache }) => !cache.hasSynced()).map(({ name }) => name),
     waitForSync: (signal) => {
       const isReady = () => started.every(({ cache }) => cache.hasSynced())
       if (isReady()) return Promise.resolve()

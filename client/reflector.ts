@@ -12,7 +12,7 @@
  *
  * Source: client-go `tools/cache/reflector.go`.
  */
-import { isGone } from '../api/meta/status.ts'
+import { ApiError, isGone } from '../api/meta/status.ts'
 import { messageOf } from '../platform/assert.ts'
 import { sleep } from '../platform/clock.ts'
 import type { ClientPowers, ResourceClient, SelectorOptions, WatchEvent } from './api-client.ts'
@@ -79,7 +79,8 @@ export async function runReflector<T>(
     } catch (error) {
       if (signal.aborted) return
       if (isGone(error)) resourceVersion = undefined
-      powers.log.debug('watch interrupted', { resource: options.name, error: messageOf(error) })
+      const report = error instanceof ApiError && !isGone(error) && error.code < 500 ? 'warn' : 'debug'
+      powers.log[report]('watch interrupted', { resource: options.name, error: messageOf(error) })
       await sleep(powers.clock, backoff.nextMs(), signal).catch(() => {})
     }
   }

@@ -2,7 +2,7 @@
 import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../../api/meta/status.ts'
 import { createEventRecorder, createInformers, type EventRecorder, WorkQueue } from '../../client/index.ts'
 import { messageOf } from '../../platform/assert.ts'
-import { formatTime, sleep } from '../../platform/clock.ts'
+import { formatTime, sleep, type Timer } from '../../platform/clock.ts'
 import { NetworkError } from '../../platform/network.ts'
 import type { TaskGroup } from '../../platform/tasks.ts'
 import type {
@@ -15,6 +15,7 @@ import type {
 const workersDefault = 5
 /** A failing key is tried again at the latest after this long. */
 const retryDelayMsMax = 60_000
+const reminderMs = 10_000
 
 export interface RunningContext {
   readonly context: ControllerContext
@@ -68,13 +69,31 @@ export function createContext(
     context,
     start: async () => {
       informers.start()
-      await informers.waitForSync(tasks.signal)
+      const reminder = remind(powers, () => informers.missing())
+      try {
+        await informers.waitForSync(tasks.signal)
+      } finally {
+        reminder.cancel()
+      }
       for (const start of starters) start()
     },
     close: async () => {
       for (const recorder of recorders.values()) await recorder.close()
     },
   }
+}
+
+/** Says every ten seconds which caches are still empty. */
+function remind(powers: ControllerPowers, missing: () => readonly string[]): Timer {
+  let timer: Timer
+  const arm = () => {
+    timer = powers.clock.setTimer(reminderMs, () => {
+      powers.log.warn('waiting for caches', { missing: missing() })
+      arm()
+    })
+  }
+  arm()
+  return { cancel: () => timer.cancel() }
 }
 
 function startWorkers(options: {
