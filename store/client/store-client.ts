@@ -46,8 +46,19 @@ export type Compare = { readonly key: Uint8Array; readonly operator: '=' | '!=' 
 )
 
 export type Operation =
-  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array; readonly lease?: string | undefined; readonly prevKv?: boolean }
-  | { readonly type: 'delete'; readonly key: Uint8Array; readonly rangeEnd?: Uint8Array; readonly prevKv?: boolean }
+  | {
+      readonly type: 'put'
+      readonly key: Uint8Array
+      readonly value: Uint8Array
+      readonly lease?: string | undefined
+      readonly prevKv?: boolean
+    }
+  | {
+      readonly type: 'delete'
+      readonly key: Uint8Array
+      readonly rangeEnd?: Uint8Array
+      readonly prevKv?: boolean
+    }
   | ({ readonly type: 'range' } & RangeRequest)
 
 export interface TxnRequest {
@@ -170,7 +181,11 @@ export interface StoreClient {
   /** Forgets history before `revision`; later reads of it fail with `compacted`. */
   compact(revision: number, options?: CallOptions): Promise<void>
   /** One entry per configured endpoint; `error` where it did not answer. */
-  status(options?: CallOptions): Promise<readonly { readonly endpoint: string; readonly status?: MemberStatus; readonly error?: string }[]>
+  status(
+    options?: CallOptions,
+  ): Promise<
+    readonly { readonly endpoint: string; readonly status?: MemberStatus; readonly error?: string }[]
+  >
   close(): Promise<void>
 }
 

@@ -1,0 +1,41 @@
+/** Reads records: from the change log while they are young, else from the backend, verified. */
+import type { Backend } from './backend/backend.ts'
+import { BackendError } from './errors.ts'
+import type { RecordSource } from './mvcc/mvcc.ts'
+import { checkRecord, placeKey, type RecordPlace } from './mvcc/record.ts'
+import type { ChangeLog } from './watch/change-log.ts'
+
+/** What to do about harmed data; the end of each such message. */
+export const corruptRemedy =
+  'This member stops rather than serve wrong data. Check the disk; then remove this data directory and let ' +
+  'the member join again with a fresh one: the others hold all acknowledged writes.'
+
+export interface RecordSourceOptions {
+  /** Where the backend lies, for messages. */
+  readonly path: string
+  readonly backend: Backend
+  readonly log: ChangeLog
+  /** Harmed data ends the member. */
+  readonly fatal: (error: Error) => void
+}
+
+export function recordSource(options: RecordSourceOptions): RecordSource {
+  return (place) => {
+    const young = options.log.recordAt(place)
+    if (young) return young
+    const bytes = options.backend.get(placeKey(place))
+    const harm = bytes === undefined ? 'it is missing' : checkRecord(bytes, place)
+    if (bytes !== undefined && harm === undefined) return bytes
+    const error = corruptRecord(place, options.path, harm ?? 'it is missing')
+    options.fatal(error)
+    throw error
+  }
+}
+
+/** The error of a record that cannot be trusted. */
+export function corruptRecord(place: RecordPlace, path: string, harm: string): BackendError {
+  return new BackendError(
+    'corrupt',
+    `reading revision ${place.main}/${place.sub} from ${path}: ${harm}. ${corruptRemedy}`,
+  )
+}

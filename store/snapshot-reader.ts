@@ -1,0 +1,61 @@
+/**
+ * Reads a consistent copy of the applied state for a peer that is too far behind. Which records there are
+ * is taken from the index at once; their bytes are read chunk by chunk from a backend snapshot, so writes
+ * and compaction go on meanwhile.
+ */
+import { assert } from '../platform/assert.ts'
+import type { SnapshotReader } from '../raft/state-machine.ts'
+import type { StoreState } from './apply.ts'
+import type { BackendSnapshot } from './backend/backend.ts'
+import { checkRecord, placeKey, type RecordPlace } from './mvcc/record.ts'
+import { corruptRecord } from './record-source.ts'
+import { SnapshotEncoder } from './snapshot-stream.ts'
+import { encodeStatePoint } from './state-codec.ts'
+
+export interface SnapshotReaderOptions {
+  readonly state: StoreState
+  readonly snapshot: BackendSnapshot
+  readonly path: string
+}
+
+export function openSnapshotReader(options: SnapshotReaderOptions): SnapshotReader {
+  const { state, snapshot, path } = options
+  const { index, term, confState } = state
+  assert(confState !== undefined, 'a snapshot is taken of a state without membership')
+  const encoder = new SnapshotEncoder()
+  const point = encodeStatePoint(state, { withLeases: true })
+  const places = state.mvcc.places()
+  let next = 0
+  let part: 'state' | 'records' | 'end' | 'over' = 'state'
+  const nextRecord = () => {
+    const place = places[next]
+    if (place === undefined) return undefined
+    next += 1
+    return { place, record: readRecord(snapshot, place, path) }
+  }
+  return {
+    meta: { index, term, confState },
+    read: (bytesMax) => {
+      if (part === 'state') {
+        part = 'records'
+        return encoder.state(point)
+      }
+      if (part === 'records') {
+        const frame = encoder.records(nextRecord, bytesMax)
+        if (frame) return frame
+        part = 'end'
+      }
+      if (part === 'over') return undefined
+      part = 'over'
+      return encoder.end(places.length)
+    },
+    close: () => snapshot.close(),
+  }
+}
+
+function readRecord(snapshot: BackendSnapshot, place: RecordPlace, path: string): Uint8Array {
+  const record = snapshot.get(placeKey(place))
+  const harm = record === undefined ? 'it is missing' : checkRecord(record, place)
+  if (record === undefined || harm !== undefined) throw corruptRecord(place, path, harm ?? 'it is missing')
+  return record
+}
