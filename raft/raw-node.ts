@@ -23,6 +23,7 @@ import {
 } from './election.ts'
 import { RaftLog } from './log.ts'
 import type { Message } from './message.ts'
+import * as joint from './quorum/joint.ts'
 import type { LeadershipChange, ProposeResult } from './raft-node.ts'
 import { flushReads } from './read-index.ts'
 import { advanceCommit, peerUnreachable, sendAppends } from './replication.ts'
@@ -205,7 +206,7 @@ export class RawNode {
       return { accepted: false, reason, leaderId: leaderIdOf(state) }
     }
     if (role.kind !== 'leader') return refuse('not-leader')
-    if (role.transfer) return refuse('transferring')
+    if (role.transfer || !joint.isVoter(state.confState, state.id)) return refuse('transferring')
     if (
       role.uncommittedBytes > 0 &&
       role.uncommittedBytes + data.length > state.options.maxUncommittedBytes

@@ -99,6 +99,7 @@ export function stepHeartbeatResponse(
   const progress = leader.progress.get(message.from)
   if (!progress) return
   const { log } = state
+  progress.knownCommitIndex = toLogIndex(Math.max(progress.knownCommitIndex, message.commitIndex))
   const lacksCommit = message.commitIndex < Math.min(log.commitIndex, progress.matchIndex)
   if (progress.state === 'probe' || progress.matchIndex < log.lastIndex || lacksCommit) progress.nudge()
 }

@@ -38,6 +38,7 @@ export function stepLeader(state: RaftState, leader: LeaderRole, message: Messag
     case 'heartbeat-response':
       stepHeartbeatResponse(state, leader, message)
       ackRead(state, leader, message)
+      resignIfRemoved(state, leader)
       return
     case 'read-index':
       leader.readQueue.push({ kind: 'peer', from: message.from, requestId: message.requestId })
@@ -109,17 +110,29 @@ export function appendConfChange(state: RaftState, leader: LeaderRole, change: C
   return index
 }
 
-/** The membership has changed: follow new peers, forget removed ones, step down when removed oneself. */
+/** The membership has changed: follow new peers, forget removed ones. */
 export function membershipChanged(state: RaftState, leader: LeaderRole): void {
   const progress = new Map<MemberId, Progress>()
   for (const id of otherMembers(state)) progress.set(id, leader.progress.get(id) ?? newProgress(state))
   leader.progress = progress
   if (leader.transfer && !joint.isVoter(state.confState, leader.transfer.to)) leader.transfer = undefined
-  if (!joint.isVoter(state.confState, state.id)) {
-    becomeFollower(state, { term: state.term, leaderId: undefined, reason: 'removed' })
-    return
-  }
   advanceCommit(state, leader)
+}
+
+/**
+ * A leader that is no voter any more leads on, without counting itself, until a quorum of the new membership
+ * knows that the change is committed; then it lets the best of them campaign. To stop at once could leave a
+ * voter that still lives by the old membership and needs the vote of this longer log, for ever.
+ */
+function resignIfRemoved(state: RaftState, leader: LeaderRole): void {
+  const { confState, confIndex } = state
+  if (joint.isVoter(confState, state.id)) return
+  const knows = (id: MemberId) => (leader.progress.get(id)?.knownCommitIndex ?? 0) >= confIndex
+  if (!joint.hasQuorum(confState, knows)) return
+  const voters = [...leader.progress].filter(([id]) => joint.isVoter(confState, id) && knows(id))
+  const best = voters.sort(([, a], [, b]) => b.matchIndex - a.matchIndex)[0]
+  if (best) state.outbox.messages.push({ type: 'timeout-now', from: state.id, to: best[0], term: state.term })
+  becomeFollower(state, { term: state.term, leaderId: undefined, reason: 'removed' })
 }
 
 /** Leaves a joint configuration that was to be left by itself, once nothing else is pending. */

@@ -37,6 +37,8 @@ export class Progress {
   #snapshotIndex = toLogIndex(0)
   /** The highest commit index sent so far: spares appends that would say nothing new. */
   sentCommitIndex = toLogIndex(0)
+  /** The peer's own commit index, as it last said. */
+  knownCommitIndex = toLogIndex(0)
   /** When the last message of this term arrived from the peer (monotonic milliseconds). */
   heardMs: number
 
