@@ -100,7 +100,7 @@ function makeIdentity(
   options: IdentityOptions & { readonly memberId: MemberId; readonly clusterId: string },
 ): Identity {
   const { directory, name, memberId, clusterId } = options
-  const strangers = powers.disk.list(directory).filter((entry) => !/^(lock|LOCK|\..*|.*\.lock)$/.test(entry))
+  const strangers = powers.disk.list(directory).filter((entry) => !/^(lock|\.)/i.test(entry))
   if (strangers.length > 0) {
     throw new DataDirectoryError({
       code: 'foreign',
