@@ -1,5 +1,5 @@
-/** ServiceAccount (v1). */
-import { nameAndAge } from '../meta/columns.ts'
+/** ServiceAccount (v1): an identity for pods. */
+import { ageColumn, column, nameColumn } from '../meta/columns.ts'
 import { defineKind } from '../meta/kind-definition.ts'
 import type { ServiceAccount } from '../types.ts'
 
@@ -15,5 +15,9 @@ export const serviceAccounts = defineKind<ServiceAccount>({
   subresources: [
     { name: 'token', verbs: ['create'], group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
   ],
-  columns: nameAndAge(),
+  columns: [
+    nameColumn(),
+    column('Secrets', 'Number of secrets.', ({ secrets }) => (secrets ?? []).length),
+    ageColumn(),
+  ],
 })

@@ -27,6 +27,11 @@ function same<O>(object: O): O {
   return object
 }
 
+/** A new object's status is the server's to write. */
+function withoutStatus<T>(object: T): T {
+  return trusted<T>({ ...trusted<object>(object), status: {} })
+}
+
 function noProblems(): readonly never[] {
   return []
 }
@@ -45,7 +50,7 @@ export function defineKind<T>(given: Given<T> & Partial<Kind<T>>): Kind<T> {
     subresources: [],
     updatesUnconditionally: true,
     setDefaults: same,
-    prepareForCreate: same,
+    prepareForCreate: given.hasStatus === true ? withoutStatus : same,
     prepareForUpdate: same,
     validate: noProblems,
     validateUpdate: noProblems,
