@@ -17,7 +17,7 @@ import type {
 import { clusterFileVersion } from './cluster-file.ts'
 
 /** Ports that one cluster may take from its base on. */
-export const portBlockSize = 100
+export const portBlockSize = 120
 export const apiserversMax = 9
 export const nodesMax = 20
 export const fakeNodesMax = 500

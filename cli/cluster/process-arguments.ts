@@ -3,7 +3,7 @@
  * person could type on three machines; the flags are those of the upstream twins.
  */
 import { formatAddress } from '../../platform/network.ts'
-import { cgroupOf, runtimeRootOf } from '../network/node-cleanup.ts'
+import { cgroupOf } from '../network/node-cleanup.ts'
 import {
   type ClusterFile,
   type ClusterPaths,
@@ -153,7 +153,6 @@ function kubeletFlags(input: ArgumentsInput, spec: ProcessSpec): readonly string
     `--tls-cert-file=${paths.pki}/${spec.node}-server.crt`,
     `--tls-private-key-file=${paths.pki}/${spec.node}-server.key`,
     ...(network ? [`--pod-cidr=${network.podCidr}`, `--cgroup-root=${cgroupOf(cluster)}/${spec.node}`] : []),
-    ...(network ? [`--runtime-root=${runtimeRootOf(cluster)}/${spec.node}`] : []),
     `--container-runtime=${cluster.runtime.kind}`,
   ]
 }

@@ -7,7 +7,6 @@ import { createFakeNodeHost, createLinuxNodeHost, type KubeletConfig, type NodeH
 import type { TlsIdentity } from '../../platform/network.ts'
 import { createNodeFiles } from '../../platform/node/files.ts'
 import type { Component, Powers } from '../../platform/powers.ts'
-import { ociArchitecture } from '../cluster/image-directory.ts'
 import { readIdentity } from '../cluster/pki.ts'
 import type { Shell } from '../shell.ts'
 import type { Verb } from '../verb.ts'
@@ -53,7 +52,7 @@ export const kubelet: Verb = {
       .option('--tls-private-key-file <file>', 'its key')
       .option('--node-labels <key=value,…>', 'labels of the Node object', parseLabels)
       .addOption(new Option('--container-runtime <kind>', 'fake: pods only pretend to run').choices(['runc', 'fake']).default('runc'))
-      .option('--runtime-root <path>', 'where runc keeps its state', '/run/skedia/runc')
+      .option('--runtime-root <path>', 'where runc keeps its state', '/run/runc')
       .option('--cgroup-root <path>', "control group above all of this node's pods", '/skedia/node')
       .option('--registry-mirror <registry=url>', 'where to pull from instead; may be given again', collectMirror, {})
       .option('--fake-nodes <n>', 'be the agent of so many pretended nodes', (text: string) => Number(text))
@@ -84,13 +83,13 @@ function runKubelet(shell: Shell, flags: KubeletFlags): Promise<number> {
     shell,
     name: isMany ? 'fake' : flags.hostnameOverride,
     flags,
-    start: (powers) => (isMany ? startFakes(powers, flags) : startOne(shell, powers, flags)),
+    start: (powers) => (isMany ? startFakes(powers, flags) : startOne(powers, flags)),
   })
 }
 
-async function startOne(shell: Shell, powers: Powers, flags: KubeletFlags): Promise<Component> {
+async function startOne(powers: Powers, flags: KubeletFlags): Promise<Component> {
   const { client } = apiClientFrom(powers, flags, 'skedia-kubelet')
-  const host = await hostOf(shell, powers, flags)
+  const host = await hostOf(powers, flags)
   const running = await startKubelet(
     powers,
     { ...configOf(flags), client, serverTls: serverIdentity(flags, flags.tlsCertFile, flags.tlsPrivateKeyFile) },
@@ -118,19 +117,15 @@ function configOf(flags: KubeletFlags): Omit<KubeletConfig, 'client' | 'serverTl
   }
 }
 
-async function hostOf(shell: Shell, powers: Powers, flags: KubeletFlags): Promise<NodeHost> {
+async function hostOf(powers: Powers, flags: KubeletFlags): Promise<NodeHost> {
   if (flags.containerRuntime === 'fake') return createFakeNodeHost(powers, { podCidr: flags.podCidr })
   return createLinuxNodeHost(powers, {
-    nodeName: flags.hostnameOverride,
     rootDir: flags.rootDir,
     podCidr: flags.podCidr,
+    imagesDir: flags.imageDir,
     runtimeRoot: flags.runtimeRoot,
     cgroupRoot: flags.cgroupRoot,
-    images: {
-      directory: flags.imageDir,
-      architecture: ociArchitecture(shell),
-      registryMirrors: flags.registryMirror,
-    },
+    registryMirrors: flags.registryMirror,
   })
 }
 

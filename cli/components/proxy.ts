@@ -36,7 +36,7 @@ export const proxy: Verb = {
               nodeName: flags.hostnameOverride,
               client,
               mode: flags.proxyMode,
-              clusterCidr: flags.clusterCidr,
+              clusterCidr: flags.clusterCidr ?? '',
               kernel: createKernelRules(powers.processes),
             })
             return {

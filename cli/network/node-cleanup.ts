@@ -1,7 +1,7 @@
 /**
  * What nodes with real pods leave in the kernel, and how it goes away. Everything is found by names that
  * only this cluster has: control groups below `/skedia/<id>`, mounts below the cluster's directory, network
- * namespaces `sk-<id>-…`, runc's state below `/run/skedia/<id>`. Each function is idempotent.
+ * namespaces `sk-<id>-…`, and runc's state by the ids in the nodes' records. Each function is idempotent.
  */
 import { sleep } from '../../platform/clock.ts'
 import type { Powers } from '../../platform/powers.ts'
@@ -27,10 +27,8 @@ export function cgroupOf(cluster: ClusterFile): string {
   return `/skedia/${cluster.id}`
 }
 
-/** Where runc keeps its state of a cluster's containers. */
-export function runtimeRootOf(cluster: ClusterFile): string {
-  return `/run/skedia/${cluster.id}`
-}
+/** Where runc keeps its state: its own default, so that `runc list` shows the cluster's containers. */
+const runtimeRoot = '/run/runc'
 
 /** Kills every process of every pod and waits until they are gone. Sandboxes stay, for the next start. */
 export async function endPods(powers: CleanupPowers, target: CleanupTarget): Promise<void> {
@@ -52,10 +50,18 @@ export async function removeNodes(powers: CleanupPowers, shell: Shell, target: C
   if (target.cluster.network === undefined) return
   await endPods(powers, target)
   await endShims(powers, target)
-  await unmountBelow(powers, [`${target.dir}/`, `${runtimeRootOf(target.cluster)}/`])
+  await unmountBelow(powers, [`${target.dir}/`])
   await removeNetworkOf(powers, shell, target)
   await removeCgroups(powers, target.cluster)
-  powers.files.remove(runtimeRootOf(target.cluster))
+  forgetContainers(powers, target)
+}
+
+/** Removes runc's state of the cluster's containers; their processes have ended and their control groups are gone. */
+function forgetContainers(powers: CleanupPowers, target: CleanupTarget): void {
+  const { nodes } = clusterPaths(target.dir)
+  for (const node of listOr(powers, nodes)) {
+    for (const id of listOr(powers, `${nodes}/${node}/containers`)) powers.files.remove(`${runtimeRoot}/${id}`)
+  }
 }
 
 /** Removes the cluster's bridge, namespaces, routes and table. */

@@ -15,7 +15,7 @@ import { memberStatusOf, type Observation } from './cluster-status.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** Ends in a row after which a process is no longer waited for. */
-export const failuresMax = 4
+export const failuresMax = 6
 const pollMs = 40
 
 /** What a stage waits for: its sentence when it is reached, undefined until then. */
@@ -60,7 +60,8 @@ export async function awaitReady(options: ReadinessOptions): Promise<Readiness> 
       }
       if (stages.length === 0) return { missing: givenUp(observations), timedOut: false }
       if (powers.clock.monotonicMs() - startMs > options.timeoutMs) {
-        return { missing: [...unready(observations), ...stages.map((stage) => stage.name)], timedOut: true }
+        const silent = unready(observations)
+        return { missing: silent.length > 0 ? silent : stages.map((stage) => stage.name), timedOut: true }
       }
       await sleep(powers.clock, pollMs, options.signal)
     }
@@ -77,7 +78,7 @@ function stagesOf(options: ReadinessOptions, api: HttpClient): readonly Stage[] 
     { name: 'apiservers, front', reached: async (all) => whenReady(all, ['apiserver', 'front'], 'ready') },
     {
       name: 'controllers, scheduler',
-      reached: async (all) => whenReady(all, ['controller-manager', 'scheduler'], 'ready'),
+      reached: async (all) => leadersOf(all, ['controller-manager', 'scheduler']),
     },
     {
       name: cluster.runtime.kind === 'runc' ? 'nodes' : 'nodes (fake runtime)',
@@ -95,7 +96,7 @@ function whenReady(
   word: string,
 ): string | undefined {
   const group = all.filter((one) => kinds.some((kind) => kind === one.view.kind) && !isGivenUp(one))
-  if (!group.every((one) => one.health?.ready)) return undefined
+  if (group.length === 0 || !group.every((one) => one.health?.ready)) return undefined
   return `${group.map((one) => one.view.name).join(' ')} ${word}`
 }
 
@@ -108,6 +109,14 @@ function electedLeader(all: readonly Observation[]): string | undefined {
     }
   }
   return undefined
+}
+
+/** Stand-bys answer too; what counts is that of each kind one leads. */
+function leadersOf(all: readonly Observation[], kinds: readonly ProcessKind[]): string | undefined {
+  if (whenReady(all, kinds, '') === undefined) return undefined
+  const leaders = kinds.map((kind) => all.find((one) => one.view.kind === kind && one.health?.leading))
+  if (leaders.some((leader) => leader === undefined)) return undefined
+  return `leases held by ${leaders.map((leader) => leader?.view.name).join(', ')}`
 }
 
 async function readyNodes(

@@ -55,7 +55,7 @@ export const up: Verb = {
         'more nodes whose pods only pretend to run (default: 0)',
         wholeNumber(0, fakeNodesMax),
       )
-      .option('--base-port <port>', 'first of 100 ports; busy ones are then an error', wholeNumber(1, 65_435))
+      .option('--base-port <port>', 'first of 120 ports; busy ones are then an error', wholeNumber(1, 65_415))
       .addOption(
         new Option('--runtime <kind>', 'how pods run').choices(['auto', 'runc', 'fake']).default('auto'),
       )
