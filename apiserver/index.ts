@@ -1,0 +1,3 @@
+/** The front door of the apiserver. */
+export type { Apiserver, ApiserverConfig, ServiceAccountKey } from './config.ts'
+export { startApiserver } from './server.ts'

@@ -1,0 +1,151 @@
+/**
+ * The way of every request, top-down:
+ *
+ *     request-info → authenticate → impersonate → flow-control → authorize → route
+ *
+ * Whatever is thrown on the way becomes one Status. A request that is not long-running has a deadline.
+ */
+import { badRequest, forbidden, tooManyRequests } from '../../api/meta/status.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { withDeadline } from '../../platform/clock.ts'
+import type { Log } from '../../platform/log.ts'
+import type { Counter, Metrics } from '../../platform/metrics.ts'
+import type { HttpHandler, HttpRequest, HttpResponse, HttpUpgrade } from '../../platform/network.ts'
+import { uuid, type Random } from '../../platform/random.ts'
+import type { Authenticator } from '../authn/authenticator.ts'
+import type { User } from '../authn/user.ts'
+import { type AccessAttributes, type Authorizer, forbiddenText } from '../authz/authorizer.ts'
+import { errorResponse, toApiError } from './error-response.ts'
+import { type Exchange, warningHeaders } from './exchange.ts'
+import { type FlowControl, isLongRunning } from './flow-control.ts'
+import { impersonate } from './impersonate.ts'
+import { parseRequestInfo, type RequestInfo } from './request-info.ts'
+
+export interface HandlerParts {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly metrics: Metrics
+  readonly authenticator: Authenticator
+  readonly authorizer: Authorizer
+  readonly flow: FlowControl
+  readonly requestTimeoutMs: number
+  readonly route: (exchange: Exchange) => Promise<HttpResponse>
+  readonly routeUpgrade: (exchange: Exchange) => Promise<HttpResponse | HttpUpgrade>
+}
+
+/** The handler that the listeners call. */
+export function createHandler(parts: HandlerParts): HttpHandler {
+  const requests = parts.metrics.counter({
+    name: 'apiserver_request_total',
+    help: 'Requests by verb, group, version, resource, subresource and code.',
+    labels: ['verb', 'group', 'version', 'resource', 'subresource', 'code'],
+  })
+  return {
+    request: (http) => answer(parts, requests, http, parts.route),
+    upgrade: (http) => answer(parts, requests, http, parts.routeUpgrade),
+  }
+}
+
+async function answer<R extends HttpResponse | HttpUpgrade>(
+  parts: HandlerParts,
+  requests: Counter,
+  http: HttpRequest,
+  route: (exchange: Exchange) => Promise<R>,
+): Promise<R | HttpResponse> {
+  const warnings: string[] = []
+  const auditId = http.headers['audit-id'] ?? uuid(parts.random)
+  let info: RequestInfo | undefined
+  let response: R | HttpResponse
+  try {
+    info = readInfo(http)
+    response = await admit(parts, http, { info, warnings }, route)
+  } catch (thrown) {
+    const { error, isBug } = toApiError(thrown)
+    if (isBug && !http.signal.aborted)
+      parts.log.error('a request failed', { method: http.method, url: http.url, error: thrown })
+    response = errorResponse(error)
+  }
+  count(requests, info, response.status)
+  const extra = { 'audit-id': auditId, 'cache-control': 'no-cache, private', ...warningHeaders(warnings) }
+  return { ...response, headers: { ...extra, ...response.headers } }
+}
+
+function readInfo(http: HttpRequest): RequestInfo {
+  try {
+    return parseRequestInfo(http.method, http.url)
+  } catch {
+    throw badRequest(`the path ${http.url} is not valid percent-encoding`)
+  }
+}
+
+async function admit<R>(
+  parts: HandlerParts,
+  http: HttpRequest,
+  request: { readonly info: RequestInfo; readonly warnings: string[] },
+  route: (exchange: Exchange) => Promise<R>,
+): Promise<R> {
+  const { info, warnings } = request
+  const authenticated = await parts.authenticator.authenticate(http)
+  const user = await impersonate(parts.authorizer, authenticated, http.headers)
+  const release = parts.flow.enter(info, user)
+  if (!release) throw tooManyRequests(1)
+  try {
+    await authorize(parts.authorizer, info, user)
+    const run = (signal: AbortSignal) => route({ http, info, user, signal, warnings })
+    if (isLongRunning(info)) return await run(http.signal)
+    return await withDeadline(
+      {
+        clock: parts.clock,
+        timeoutMs: parts.requestTimeoutMs,
+        attempted: `${http.method} ${info.path}`,
+        parent: http.signal,
+      },
+      (signal) => Promise.race([run(signal), rejectOnAbort(signal)]),
+    )
+  } finally {
+    release()
+  }
+}
+
+/** Rejects with the signal's reason; never resolves. */
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
+
+/** What a request asks permission for. */
+export function accessOf(info: RequestInfo, user: User): AccessAttributes {
+  return {
+    user,
+    verb: info.verb,
+    isResource: info.isResource,
+    group: info.group,
+    version: info.version,
+    resource: info.resource,
+    subresource: info.subresource,
+    namespace: info.namespace,
+    name: info.name,
+    path: info.path,
+  }
+}
+
+async function authorize(authorizer: Authorizer, info: RequestInfo, user: User): Promise<void> {
+  const attributes = accessOf(info, user)
+  const decision = await authorizer.authorize(attributes)
+  if (decision.allowed) return
+  const subject = { group: info.group, resource: info.resource }
+  throw forbidden(subject, info.name, forbiddenText(attributes, decision.reason))
+}
+
+function count(requests: Counter, info: RequestInfo | undefined, status: number): void {
+  requests.add(1, {
+    verb: (info?.verb ?? '').toUpperCase(),
+    group: info?.group ?? '',
+    version: info?.version ?? '',
+    resource: info?.resource ?? '',
+    subresource: info?.subresource ?? '',
+    code: String(status),
+  })
+}

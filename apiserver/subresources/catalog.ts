@@ -1,0 +1,24 @@
+/** Subresources that are more than another view of the object, one line each. */
+import type { Kind } from '../../api/kind.ts'
+import { serveBinding } from './binding.ts'
+import { serveEviction } from './eviction.ts'
+import { serveFinalize } from './finalize.ts'
+import { serveLog } from './log.ts'
+import { serveScale } from './scale.ts'
+import type { SubresourceVerb } from './subresource.ts'
+import { serveToken } from './token.ts'
+
+const catalog: Readonly<Record<string, SubresourceVerb>> = {
+  'namespaces/finalize': serveFinalize,
+  'pods/binding': serveBinding,
+  'pods/eviction': serveEviction,
+  'pods/log': serveLog,
+  'serviceaccounts/token': serveToken,
+}
+
+/** The function of a subresource, or undefined when the generic verbs serve it. */
+export function findSubresource(kind: Kind, subresource: string): SubresourceVerb | undefined {
+  if (subresource === 'scale' && kind.scale) return serveScale
+  const path = `${kind.resource}/${subresource}`
+  return Object.hasOwn(catalog, path) ? catalog[path] : undefined
+}
