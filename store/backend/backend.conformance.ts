@@ -1,15 +1,9 @@
 /**
  * What every backend keeps. Exported as a function that takes a factory, and run over each body.
  */
+import t from 'tap'
 import { defined } from '../../platform/assert.ts'
 import type { Backend, BackendEntry, BackendHost, BackendWrite } from './backend.ts'
-
-/** The few methods of a tap test that are used here. */
-export interface ConformanceTest {
-  test(name: string, body: (t: ConformanceTest) => Promise<void>): unknown
-  same(found: unknown, wanted: unknown, message?: string): unknown
-  rejects(promise: Promise<unknown>, wanted: object, message?: string): unknown
-}
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (value: Uint8Array | undefined) =>
@@ -28,12 +22,12 @@ function checkpoint(backend: Backend): Promise<void> {
 }
 
 /** `makeHost` gives a host over a fresh place each time. */
-export function backendConformance(t: ConformanceTest, makeHost: () => Promise<BackendHost>): void {
+export function backendConformance(name: string, makeHost: () => Promise<BackendHost>): void {
   const failures: Error[] = []
   const events = { onFailure: (error: Error) => failures.push(error) }
   const open = async () => (await makeHost()).open('db-1', events)
 
-  t.test('a write is read at once, and the last one of a key counts', async (t) => {
+  t.test(`${name}: a write is read at once, and the last one of a key counts`, async (t) => {
     const backend = await open()
     backend.write([put('a', '1'), put('b', '1')])
     backend.write([put('a', '2'), remove('b')])
@@ -43,16 +37,19 @@ export function backendConformance(t: ConformanceTest, makeHost: () => Promise<B
     await backend.close()
   })
 
-  t.test('a scan gives a half-open range in byte order and sees every write before it', async (t) => {
-    const backend = await open()
-    backend.write(['b', 'a', 'c', 'aa', 'd'].map((key) => put(key, key)))
-    backend.write([remove('c')])
-    t.same(await entriesOf(backend, 'a', 'd'), ['a=a', 'aa=aa', 'b=b'])
-    t.same(await entriesOf(backend, 'x', 'z'), [])
-    await backend.close()
-  })
+  t.test(
+    `${name}: a scan gives a half-open range in byte order and sees every write before it`,
+    async (t) => {
+      const backend = await open()
+      backend.write(['b', 'a', 'c', 'aa', 'd'].map((key) => put(key, key)))
+      backend.write([remove('c')])
+      t.same(await entriesOf(backend, 'a', 'd'), ['a=a', 'aa=aa', 'b=b'])
+      t.same(await entriesOf(backend, 'x', 'z'), [])
+      await backend.close()
+    },
+  )
 
-  t.test('a scan of many entries gives each once', async (t) => {
+  t.test(`${name}: a scan of many entries gives each once`, async (t) => {
     const backend = await open()
     const keys = Array.from({ length: 2500 }, (_, i) => `k${String(i).padStart(5, '0')}`)
     for (const key of keys) backend.write([put(key, 'v')])
@@ -63,7 +60,7 @@ export function backendConformance(t: ConformanceTest, makeHost: () => Promise<B
     await backend.close()
   })
 
-  t.test('a snapshot stays as it was when it was opened, un-flushed writes included', async (t) => {
+  t.test(`${name}: a snapshot stays as it was when it was opened, un-flushed writes included`, async (t) => {
     const backend = await open()
     backend.write([put('a', '1'), put('b', '1')])
     const snapshot = backend.openSnapshot()
@@ -77,7 +74,7 @@ export function backendConformance(t: ConformanceTest, makeHost: () => Promise<B
     await backend.close()
   })
 
-  t.test('what was written before close is there after opening again', async (t) => {
+  t.test(`${name}: what was written before close is there after opening again`, async (t) => {
     const host = await makeHost()
     const backend = await host.open('db-1', events)
     backend.write([put('a', '1')])
@@ -87,14 +84,14 @@ export function backendConformance(t: ConformanceTest, makeHost: () => Promise<B
     await again.close()
   })
 
-  t.test('a generation that is open cannot be opened a second time', async (t) => {
+  t.test(`${name}: a generation that is open cannot be opened a second time`, async (t) => {
     const host = await makeHost()
     const backend = await host.open('db-1', events)
     await t.rejects(host.open('db-1', events), { code: 'locked' })
     await backend.close()
   })
 
-  t.test('generations are apart, listed in order, and removed whole', async (t) => {
+  t.test(`${name}: generations are apart, listed in order, and removed whole`, async (t) => {
     const host = await makeHost()
     const one = await host.open('db-1', events)
     const two = await host.open('db-2', events)
@@ -108,7 +105,7 @@ export function backendConformance(t: ConformanceTest, makeHost: () => Promise<B
     await two.close()
   })
 
-  t.test('a checkpoint under way does not hold up reads and writes', async (t) => {
+  t.test(`${name}: a checkpoint under way does not hold up reads and writes`, async (t) => {
     const backend = await open()
     backend.write([put('a', '1')])
     const flushed = checkpoint(backend)
@@ -120,7 +117,7 @@ export function backendConformance(t: ConformanceTest, makeHost: () => Promise<B
     await backend.close()
   })
 
-  t.test('status tells a size above zero', async (t) => {
+  t.test(`${name}: status tells a size above zero`, async (t) => {
     const backend = await open()
     backend.write([put('a', '1')])
     t.same(backend.status().sizeBytes > 0, true)
