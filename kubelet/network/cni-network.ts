@@ -39,7 +39,6 @@ interface CniResult {
 }
 
 const pluginTimeoutMs = 60_000
-const namespaceDirectory = '/run/netns'
 
 /** Opens the network over its directory. */
 export function createCniNetwork(options: CniNetworkOptions): PodNetwork {
@@ -54,7 +53,6 @@ class CniNetwork implements PodNetwork {
     this.#options = options
     this.#files = options.files
     this.#files.makeDirectory(this.#directory, { mode: 0o700 })
-    this.#files.makeDirectory(namespaceDirectory)
   }
 
   problem(): string | undefined {
@@ -123,7 +121,7 @@ class CniNetwork implements PodNetwork {
   }
 
   #networkPath(id: string): string {
-    return `${namespaceDirectory}/skedia-pod-${id.slice(0, 16)}`
+    return `${this.#directory}/${id}.net`
   }
 
   #ipcPath(id: string): string {

@@ -124,7 +124,6 @@ function processOf(spec: ContainerSpec, user: ResolvedUser): Readonly<Record<str
     capabilities: isRoot
       ? { bounding: capabilities, effective: capabilities, permitted: capabilities }
       : { bounding: capabilities },
-    rlimits: [{ type: 'RLIMIT_NOFILE', hard: 1048576, soft: 1048576 }],
     noNewPrivileges: !spec.security.allowsPrivilegeEscalation,
     oomScoreAdj: spec.resources.oomScoreAdj,
   }
