@@ -442,7 +442,9 @@ export class RawNode {
     if (state.installing || !state.log.hasApplicable) return []
     const entries = state.log.takeApplicable(state.options.maxApplyBytes)
     const applied = entries.map((entry) => {
-      return entry.kind === 'conf-change' ? { entry, confState: this.#changeMembership(entry) } : { entry }
+      if (entry.kind === 'conf-change') return { entry, confState: this.#changeMembership(entry) }
+      // The initial membership is in no entry: it is stored with the first one, so that a snapshot can carry it.
+      return entry.index === 1 ? { entry, confState: state.confState } : { entry }
     })
     if (state.role.kind === 'leader') leaveJointIfDue(state, state.role)
     return applied

@@ -31,7 +31,7 @@ export interface SnapshotWriter {
 
 export interface AppliedEntry {
   readonly entry: Entry
-  /** For a `conf-change`: the membership from this entry on, to be stored in the same batch. */
+  /** For a `conf-change`, and for entry 1: the membership from this entry on, to be stored in the same batch. */
   readonly confState?: ConfState
 }
 

@@ -10,7 +10,7 @@ import type { Address, TlsIdentity } from '../../platform/network.ts'
 import type { Component, Powers } from '../../platform/powers.ts'
 import { simIdentity, type SimProcess, simTokenKey, type SimWorld } from '../../platform/sim/index.ts'
 import { startScheduler } from '../../scheduler/index.ts'
-import { MemoryBackend, startStoreMember } from '../../store/index.ts'
+import { MemoryBackendHost, startStoreMember } from '../../store/index.ts'
 import { createStoreClient, type StoreClient } from '../../store/client/index.ts'
 import { Slot } from './slot.ts'
 import { guardService } from './zombie-guard.ts'
@@ -44,6 +44,10 @@ function numbered(prefix: string, count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`)
 }
 
+function podCidrOf(nodeName: string): string {
+  return `10.244.${nodeName.slice(1)}.0/24`
+}
+
 export class SimCluster {
   readonly world: SimWorld
   readonly members: readonly string[]
@@ -53,7 +57,6 @@ export class SimCluster {
   /** Every host that faults may cut off. */
   readonly hosts: readonly string[]
   readonly #slots = new Map<string, Slot>()
-  readonly #backends = new Map<string, MemoryBackend>()
   readonly #nodeHosts = new Map<string, NodeHost>()
 
   constructor(world: SimWorld, size: SimClusterSize = defaultSize) {
@@ -82,11 +85,6 @@ export class SimCluster {
     for (const slot of this.#slots.values()) slot.start()
   }
 
-  /** After a power cut: the member's LevelDB stand-in loses what was not checkpointed. */
-  loseUnsynced(name: string): void {
-    this.#backends.get(name)?.crash(this.world.random.fork(`backend crash ${name} ${this.world.nowMs}`))
-  }
-
   /** A store client of a process outside the cluster. */
   storeClient(powers: Powers, members: readonly string[] = this.members): StoreClient {
     return createStoreClient(powers, {
@@ -105,18 +103,30 @@ export class SimCluster {
     return simIdentity(clusterCa, 'kubernetes-admin', ['system:masters'])
   }
 
-  #add(name: string, start: (powers: Powers, process: SimProcess) => Promise<Component>): void {
-    this.#slots.set(name, new Slot(this.world, { name, machine: this.world.machine(name), start }))
+  #add(
+    name: string,
+    start: (powers: Powers, process: SimProcess) => Promise<Component>,
+    onDeath?: (cause: 'killed' | 'power cut') => void,
+  ): void {
+    const machine = this.world.machine(name)
+    this.#slots.set(name, new Slot(this.world, { name, machine, start, ...(onDeath ? { onDeath } : {}) }))
+  }
+
+  /** Powers of what belongs to a machine and outlives its processes: its pretended LevelDB, its containers. */
+  #hardware(name: string): Powers {
+    return this.world.startProcess({
+      name: `${name}-hardware`,
+      machine: this.world.machine(`${name}-hardware`),
+    }).powers
   }
 
   #addMember(name: string): void {
-    const backend = new MemoryBackend()
-    this.#backends.set(name, backend)
+    const backend = new MemoryBackendHost({ clock: this.#hardware(name).clock })
     const initialCluster = this.members.map((member): { name: string; address: Address } => ({
       name: member,
       address: { host: member, port: peerPort },
     }))
-    this.#add(name, (powers) =>
+    const start = (powers: Powers): Promise<Component> =>
       startStoreMember(powers, {
         name,
         dataDir: '/data',
@@ -128,8 +138,11 @@ export class SimCluster {
         peerTls: simIdentity(storeCa, `member ${name}`),
         backend,
         raftTuning: { snapshotEntries: 200, catchUpEntries: 50, walSegmentBytes: 64 * 1024 },
-      }),
-    )
+      })
+    this.#add(name, start, (cause) => {
+      if (cause === 'killed') backend.kill()
+      else backend.crash(this.world.random.fork(`backend ${name} ${this.world.loop.eventCount}`))
+    })
   }
 
   #startApiserver(powers: Powers, name: string): Promise<Component> {
@@ -165,14 +178,8 @@ export class SimCluster {
   }
 
   #addNode(name: string): void {
-    const machine = this.world.machine(name)
-    const index = Number(name.slice(1))
     // The containers belong to the machine, not to the kubelet: they go on while it is dead.
-    const hostProcess = this.world.startProcess({ name: `${name}-machine`, machine })
-    this.#nodeHosts.set(
-      name,
-      createFakeNodeHost(hostProcess.powers, { nodeName: name, podCidr: `10.244.${index}.0/24` }),
-    )
+    this.#nodeHosts.set(name, createFakeNodeHost(this.#hardware(name), { podCidr: podCidrOf(name) }))
     this.#add(name, (powers, process) => this.#startKubelet(powers, process, name))
   }
 
@@ -187,8 +194,8 @@ export class SimCluster {
         client: this.apiClient(powers, identity, 'kubelet'),
         rootDir: '/var/lib/kubelet',
         address: nodeName,
-        port: 10250,
-        podCidr: `10.244.${nodeName.slice(1)}.0/24`,
+        port: undefined,
+        podCidr: podCidrOf(nodeName),
         clusterDomain: 'cluster.local',
         serverTls: identity,
         nodeLabels: {},

@@ -98,7 +98,6 @@ export function carryOut(cluster: SimCluster, fault: Fault): void {
       const slot = cluster.slot(fault.target)
       if (fault.kind === 'kill') slot.kill()
       else slot.cutPower()
-      if (fault.kind === 'power-cut') cluster.loseUnsynced(fault.target)
       after(() => slot.start())
       return
     }

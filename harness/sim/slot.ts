@@ -14,15 +14,26 @@ export class Slot {
   readonly machine: SimMachine
   readonly #world: SimWorld
   readonly #start: StartComponent
+  readonly #onDeath: (cause: 'killed' | 'power cut') => void
   #process: SimProcess | undefined
   #component: Component | undefined
   #isWanted = false
 
-  constructor(world: SimWorld, options: { name: string; machine: SimMachine; start: StartComponent }) {
+  constructor(
+    world: SimWorld,
+    options: {
+      name: string
+      machine: SimMachine
+      start: StartComponent
+      /** Told after the process is gone, so that what outlives it can act as its hardware would. */
+      onDeath?: (cause: 'killed' | 'power cut') => void
+    },
+  ) {
     this.#world = world
     this.name = options.name
     this.machine = options.machine
     this.#start = options.start
+    this.#onDeath = options.onDeath ?? (() => {})
   }
 
   get isAlive(): boolean {
@@ -51,13 +62,16 @@ export class Slot {
   /** SIGKILL. Stays down until `start`. */
   kill(): void {
     this.#isWanted = false
-    if (this.#process) this.#world.kill(this.#process)
+    if (!this.#process?.isAlive) return
+    this.#world.kill(this.#process)
+    this.#onDeath('killed')
   }
 
   /** The machine loses power; what was not synced may be lost. */
   cutPower(): void {
     this.#isWanted = false
     this.#world.cutPower(this.machine)
+    this.#onDeath('power cut')
   }
 
   pause(): void {
@@ -76,6 +90,7 @@ export class Slot {
       `could not start: ${error instanceof Error ? error.message : String(error)}`,
     )
     this.#world.kill(process)
+    this.#onDeath('killed')
     this.#world.loop.schedule({
       delayUs: restartDelayMs * 1000,
       label: `restart ${this.name}`,
