@@ -2,6 +2,8 @@
 // The `skedia` command. Checks the Node version before anything that an older one could not parse, then
 // hands the process (arguments, environment, output, signals) to `cli/main` as one object, so that
 // nothing below reads them from the air. Runs the built files; SKEDIA_DIST names another build.
+import { setMaxListeners } from 'node:events'
+
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(
@@ -11,6 +13,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
   )
   process.exit(64)
 }
+
+// One signal that ends a component is listened to by each of its waits: many listeners are no leak here.
+setMaxListeners(0)
 
 const dist = process.env.SKEDIA_DIST
   ? `${process.env.SKEDIA_DIST}/`

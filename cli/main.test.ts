@@ -24,7 +24,11 @@ t.test('an unknown verb and an unknown flag are usage errors with a way out', as
   for (const args of [['upp'], ['up', '--foo'], ['kill'], ['up', '--members', '2']]) {
     const shell = fakeShell({ args })
     t.equal(await main(shell), 64, args.join(' '))
-    t.match(shell.err.join(''), /✗ .*\n {2}fix {4}skedia .*\n[^]* {2}code {3}E_USAGE {4}docs\/errors.md#e_usage\n/, args.join(' '))
+    t.match(
+      shell.err.join(''),
+      /✗ .*\n {2}fix {4}skedia .*\n[^]* {2}code {3}E_USAGE {4}docs\/errors.md#e_usage\n/,
+      args.join(' '),
+    )
   }
 })
 

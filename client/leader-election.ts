@@ -62,6 +62,8 @@ type ElectionPowers = Pick<ClientPowers, 'clock' | 'random' | 'log' | 'metrics'>
 }
 
 const acquireJitterFactor = 1.2
+/** Between two attempts before the API has answered for the first time. */
+const firstContactMs = 100
 
 /** Starts to contend at once; `close` gives the lease back, so that another can take it without waiting. */
 export function runLeaderElection(powers: ElectionPowers, options: LeaderElectionOptions): LeaderElection {
@@ -141,7 +143,12 @@ class Elector {
     const random = this.#powers.random.fork(`leader-election/${this.#options.identity}`)
     while (!signal.aborted) {
       if (await this.#tryHold(signal)) return
-      const pauseMs = this.#timings.retryPeriodMs * (1 + random.float() * acquireJitterFactor)
+      // While the API has never answered there is no holder to be polite to: at a cluster's start the lease
+      // should be taken as soon as an apiserver is there.
+      const periodMs = this.#observed
+        ? this.#timings.retryPeriodMs
+        : Math.min(firstContactMs, this.#timings.retryPeriodMs)
+      const pauseMs = periodMs * (1 + random.float() * acquireJitterFactor)
       await sleep(this.#powers.clock, pauseMs, signal).catch(() => {})
     }
   }

@@ -24,10 +24,18 @@ t.test('a cluster has the processes that the names promise', async (t) => {
 t.test('no two processes of the host share a port, and all lie in the block', async (t) => {
   for (const runtime of [{ kind: 'runc' as const }, { kind: 'fake' as const }]) {
     const largest = { members: 5, apiservers: 9, nodes: 20, fakeNodes: 500 }
-    const cluster = planCluster({ ...wish, runtime, shape: largest, networkIndex: runtime.kind === 'runc' ? 0 : undefined })
+    const cluster = planCluster({
+      ...wish,
+      runtime,
+      shape: largest,
+      networkIndex: runtime.kind === 'runc' ? 0 : undefined,
+    })
     const ports = hostPorts(cluster).map((named) => named.port)
     t.equal(new Set(ports).size, ports.length)
-    t.ok(ports.every((port) => port >= 6443 && port < 6443 + portBlockSize), `${Math.max(...ports)}`)
+    t.ok(
+      ports.every((port) => port >= 6443 && port < 6443 + portBlockSize),
+      `${Math.max(...ports)}`,
+    )
   }
 })
 
@@ -49,7 +57,10 @@ t.test('a node runs in its network namespace, everything else on the host', asyn
     const { command, args } = commandLineOf(input, spec)
     if (spec.node === undefined) t.equal(command, '/node', spec.name)
     else t.match([command, args[0]], ['nsenter', `--net=/run/netns/sk-abc123-${spec.node}`], spec.name)
-    t.ok(args.some((arg) => arg.startsWith('--healthz-bind-address=')), `${spec.name} has a health endpoint`)
+    t.ok(
+      args.some((arg) => arg.startsWith('--healthz-bind-address=')),
+      `${spec.name} has a health endpoint`,
+    )
   }
 })
 
@@ -66,7 +77,11 @@ t.test('nodes reach every apiserver across the bridge, controllers over loopback
 
 t.test('every certificate is issued for the identity that its process needs', async (t) => {
   const byName = new Map(planCertificates(planCluster(wish)).map((spec) => [spec.name, spec]))
-  t.match(byName.get('n1'), { commonName: 'system:node:n1', organizations: ['system:nodes'], authority: 'ca' })
+  t.match(byName.get('n1'), {
+    commonName: 'system:node:n1',
+    organizations: ['system:nodes'],
+    authority: 'ca',
+  })
   t.match(byName.get('scheduler'), { commonName: 'system:kube-scheduler' })
   t.match(byName.get('admin'), { commonName: 'kubernetes-admin', organizations: ['system:masters'] })
   t.equal(byName.get('m1-peer')?.authority, 'peer-ca')

@@ -3,7 +3,13 @@
  * nodes whose pods only pretend to run; their credentials are `<kubeconfig>/fake-<i>.kubeconfig`.
  */
 import { InvalidArgumentError, Option } from 'commander'
-import { createFakeNodeHost, createLinuxNodeHost, type KubeletConfig, type NodeHost, startKubelet } from '../../kubelet/index.ts'
+import {
+  createFakeNodeHost,
+  createLinuxNodeHost,
+  type KubeletConfig,
+  type NodeHost,
+  startKubelet,
+} from '../../kubelet/index.ts'
 import type { TlsIdentity } from '../../platform/network.ts'
 import { createNodeFiles } from '../../platform/node/files.ts'
 import type { Component, Powers } from '../../platform/powers.ts'
@@ -51,12 +57,23 @@ export const kubelet: Verb = {
       .option('--tls-cert-file <file>', "certificate of the kubelet's server")
       .option('--tls-private-key-file <file>', 'its key')
       .option('--node-labels <key=value,…>', 'labels of the Node object', parseLabels)
-      .addOption(new Option('--container-runtime <kind>', 'fake: pods only pretend to run').choices(['runc', 'fake']).default('runc'))
+      .addOption(
+        new Option('--container-runtime <kind>', 'fake: pods only pretend to run')
+          .choices(['runc', 'fake'])
+          .default('runc'),
+      )
       .option('--runtime-root <path>', 'where runc keeps its state', '/run/runc')
       .option('--cgroup-root <path>', "control group above all of this node's pods", '/skedia/node')
-      .option('--registry-mirror <registry=url>', 'where to pull from instead; may be given again', collectMirror, {})
+      .option(
+        '--registry-mirror <registry=url>',
+        'where to pull from instead; may be given again',
+        collectMirror,
+        {},
+      )
       .option('--fake-nodes <n>', 'be the agent of so many pretended nodes', (text: string) => Number(text))
-    addComponentFlags(command).action(() => choose((shell) => runKubelet(shell, command.opts<KubeletFlags>())))
+    addComponentFlags(command).action(() =>
+      choose((shell) => runKubelet(shell, command.opts<KubeletFlags>())),
+    )
   },
 }
 
@@ -92,7 +109,11 @@ async function startOne(powers: Powers, flags: KubeletFlags): Promise<Component>
   const host = await hostOf(powers, flags)
   const running = await startKubelet(
     powers,
-    { ...configOf(flags), client, serverTls: serverIdentity(flags, flags.tlsCertFile, flags.tlsPrivateKeyFile) },
+    {
+      ...configOf(flags),
+      client,
+      serverTls: serverIdentity(flags, flags.tlsCertFile, flags.tlsPrivateKeyFile),
+    },
     host,
   )
   return {
@@ -166,7 +187,11 @@ async function startFakes(powers: Powers, flags: KubeletFlags): Promise<Componen
   }
 }
 
-function serverIdentity(flags: KubeletFlags, certificate: string | undefined, key: string | undefined): TlsIdentity {
+function serverIdentity(
+  flags: KubeletFlags,
+  certificate: string | undefined,
+  key: string | undefined,
+): TlsIdentity {
   try {
     return readIdentity(createNodeFiles(), {
       ca: flags.clientCaFile,

@@ -25,8 +25,16 @@ t.test('an acknowledgement that was under way when the leader died ends no failo
 })
 
 t.test('without a disturbance the failover is as long as one write', async (t) => {
-  t.ok((figuresOf(writes(60, (sentMs) => sentMs + 2), 200).failoverMs ?? 99) <= 1200)
-  const figures = figuresOf(writes(20, (sentMs) => sentMs + 2), 381)
+  t.ok(
+    (figuresOf(
+      writes(60, (sentMs) => sentMs + 2),
+      200,
+    ).failoverMs ?? 99) <= 1200,
+  )
+  const figures = figuresOf(
+    writes(20, (sentMs) => sentMs + 2),
+    381,
+  )
   t.equal(figures.failoverMs, 1)
 })
 
@@ -45,5 +53,12 @@ t.test('an acknowledged write that is not stored is lost; one applied twice is d
     { sequence: 3, version: 1 },
   ])
   t.same(verdict, { lost: [2], duplicated: [1] })
-  t.same(compareWithStored(records, [{ sequence: 1, version: 1 }, { sequence: 2, version: 1 }]), { lost: [], duplicated: [] }, 'one that was never acknowledged is not missed')
+  t.same(
+    compareWithStored(records, [
+      { sequence: 1, version: 1 },
+      { sequence: 2, version: 1 },
+    ]),
+    { lost: [], duplicated: [] },
+    'one that was never acknowledged is not missed',
+  )
 })

@@ -7,7 +7,12 @@ const tls = simIdentity('ca', 'kube-apiserver')
 const frontAddress = { host: 'front', port: 6443 }
 
 /** A stand-in for an apiserver: TLS `/readyz` on one port is what the front asks; bytes are told apart by name. */
-async function startBackend(process: SimProcess, name: string, port: number, state: { ready: boolean; silent: boolean }) {
+async function startBackend(
+  process: SimProcess,
+  name: string,
+  port: number,
+  state: { ready: boolean; silent: boolean },
+) {
   return process.powers.network.listenHttp({
     address: { host: name, port },
     tls,
@@ -23,7 +28,9 @@ async function startBackend(process: SimProcess, name: string, port: number, sta
 async function world() {
   const sim = new SimWorld(7n)
   const machines = ['a1', 'a2', 'front', 'kubectl'].map((name) => sim.machine(name))
-  const [a1, a2, front, kubectl] = machines.map((machine) => sim.startProcess({ name: machine.name, machine }))
+  const [a1, a2, front, kubectl] = machines.map((machine) =>
+    sim.startProcess({ name: machine.name, machine }),
+  )
   if (!a1 || !a2 || !front || !kubectl) throw new Error('no processes')
   const states = { a1: { ready: true, silent: false }, a2: { ready: true, silent: false } }
   const backends: Address[] = [
@@ -33,7 +40,11 @@ async function world() {
   let running: Front | undefined
   void startBackend(a1, 'a1', 1, states.a1)
   void startBackend(a2, 'a2', 1, states.a2)
-  void startFront(front.powers, { listen: frontAddress, backends, tls: simIdentity('ca', 'skedia-front') }).then((one) => {
+  void startFront(front.powers, {
+    listen: frontAddress,
+    backends,
+    tls: simIdentity('ca', 'skedia-front'),
+  }).then((one) => {
     running = one
   })
   await sim.run(2_000)
@@ -59,14 +70,17 @@ t.test('connections spread evenly over the ready apiservers', async (t) => {
   t.same(counts(), { 'a1:1': 2, 'a2:1': 2 })
 })
 
-t.test('one that says "not ready" gets no new connections while another is ready, and keeps its old ones', async (t) => {
-  const { sim, states, connect, counts } = await world()
-  for (let i = 0; i < 2; i += 1) await connect()
-  states.a1.ready = false
-  await sim.run(1_000)
-  for (let i = 0; i < 3; i += 1) await connect()
-  t.same(counts(), { 'a1:1': 1, 'a2:1': 4 })
-})
+t.test(
+  'one that says "not ready" gets no new connections while another is ready, and keeps its old ones',
+  async (t) => {
+    const { sim, states, connect, counts } = await world()
+    for (let i = 0; i < 2; i += 1) await connect()
+    states.a1.ready = false
+    await sim.run(1_000)
+    for (let i = 0; i < 3; i += 1) await connect()
+    t.same(counts(), { 'a1:1': 1, 'a2:1': 4 })
+  },
+)
 
 t.test('one that falls silent loses its connections, so that clients turn to the other', async (t) => {
   const { sim, states, front, connect, counts } = await world()

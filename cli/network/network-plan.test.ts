@@ -24,7 +24,9 @@ t.test('every interface name fits into the kernel’s 15 characters', async (t) 
 t.test('whatever is made on the host is removed again', async (t) => {
   if (network === undefined) throw new Error('no network')
   const made = hostLines(network).flatMap((line) => /^(?:link add|netns add) (\S+)/.exec(line)?.[1] ?? [])
-  const removed = removalLines(network).flatMap((line) => /^(?:link del|netns del) (\S+)/.exec(line)?.[1] ?? [])
+  const removed = removalLines(network).flatMap(
+    (line) => /^(?:link del|netns del) (\S+)/.exec(line)?.[1] ?? [],
+  )
   t.same([...made].sort(), [...removed].sort())
 })
 

@@ -60,7 +60,8 @@ export async function removeNodes(powers: CleanupPowers, shell: Shell, target: C
 function forgetContainers(powers: CleanupPowers, target: CleanupTarget): void {
   const { nodes } = clusterPaths(target.dir)
   for (const node of listOr(powers, nodes)) {
-    for (const id of listOr(powers, `${nodes}/${node}/containers`)) powers.files.remove(`${runtimeRoot}/${id}`)
+    for (const id of listOr(powers, `${nodes}/${node}/containers`))
+      powers.files.remove(`${runtimeRoot}/${id}`)
   }
 }
 

@@ -98,7 +98,11 @@ t.test('two of three: a quorum that tolerates no more', async (t) => {
 })
 
 t.test('one of three: no quorum, and the text says what to type', async (t) => {
-  const status = statusOf([member('m1', {}), member('m2', { isPaused: true }), member('m3', { role: 'follower' })])
+  const status = statusOf([
+    member('m1', {}),
+    member('m2', { isPaused: true }),
+    member('m3', { role: 'follower' }),
+  ])
   t.equal(status.quorum, false)
   t.equal(status.toleratesLosing, 0)
   const text = renderStatus(status, '')
@@ -127,5 +131,8 @@ t.test('a follower that follows somebody else is no part of the quorum', async (
 })
 
 t.test('the fake runtime is said plainly', async (t) => {
-  t.match(renderStatus(statusOf([member('m1', { role: 'leader', leaderId: 'm1' })]), ''), /SIMULATED by the fake runtime \(runc missing\)/)
+  t.match(
+    renderStatus(statusOf([member('m1', { role: 'leader', leaderId: 'm1' })]), ''),
+    /SIMULATED by the fake runtime \(runc missing\)/,
+  )
 })

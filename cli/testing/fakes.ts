@@ -38,7 +38,9 @@ export class FakeClock implements Clock {
     const endMs = this.#nowMs + ms
     for (;;) {
       await settle()
-      const due = this.#timers.filter((timer) => timer.atMs <= endMs).sort((one, other) => one.atMs - other.atMs)[0]
+      const due = this.#timers
+        .filter((timer) => timer.atMs <= endMs)
+        .sort((one, other) => one.atMs - other.atMs)[0]
       if (due === undefined) break
       this.#timers = this.#timers.filter((other) => other !== due)
       this.#nowMs = Math.max(this.#nowMs, due.atMs)
@@ -71,7 +73,8 @@ export class FakeProcesses implements Processes {
   cannotSpawn = false
 
   spawn(options: SpawnOptions): Promise<ChildProcess> {
-    if (this.cannotSpawn) return Promise.reject(new ProcessError({ command: options.command, code: 'ENOENT' }))
+    if (this.cannotSpawn)
+      return Promise.reject(new ProcessError({ command: options.command, code: 'ENOENT' }))
     const pid = 100 + this.children.length
     const signals: string[] = []
     let end: (exit: ProcessExit) => void = () => {}
