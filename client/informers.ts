@@ -75,28 +75,31 @@ export function createInformers(
       for (const { run } of started) run()
     },
     missing: () => started.filter(({ cache }) => !cache.hasSynced()).map(({ name }) => name),
-    waitForSync: (signal) => {
-      const isReady = () => started.every(({ cache }) => cache.hasSynced())
-      if (isReady()) return Promise.resolve()
-      return new Promise((resolve, reject) => {
-        const settle = (end: () => void) => {
-          waiters.delete(waiter)
-          signal?.removeEventListener('abort', onAbort)
-          end()
-        }
-        const onAbort = () => settle(() => reject(signal?.reason))
-        const waiter = () => {
-          if (isReady()) settle(resolve)
-        }
-        if (signal?.aborted) {
-          reject(signal.reason)
-          return
-        }
-        waiters.add(waiter)
-        signal?.addEventListener('abort', onAbort, { once: true })
-      })
-    },
+    waitForSync: (signal) =>
+      waitUntil(() => started.every(({ cache }) => cache.hasSynced()), waiters, signal),
   }
+}
+
+/** Resolves when `isReady`, which is asked again whenever the waiters are called. @throws the signal's reason */
+function waitUntil(isReady: () => boolean, waiters: Set<() => void>, signal?: AbortSignal): Promise<void> {
+  if (isReady()) return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    const settle = (end: () => void) => {
+      waiters.delete(waiter)
+      signal?.removeEventListener('abort', onAbort)
+      end()
+    }
+    const onAbort = () => settle(() => reject(signal?.reason))
+    const waiter = () => {
+      if (isReady()) settle(resolve)
+    }
+    if (signal?.aborted) {
+      reject(signal.reason)
+      return
+    }
+    waiters.add(waiter)
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
 }
 
 function scopeName(resource: Pick<Resource, 'group' | 'version' | 'resource'>, scope: InformerScope): string {
