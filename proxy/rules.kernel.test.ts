@@ -35,7 +35,7 @@ function endpoints(...indexes: number[]) {
 }
 
 for (const dialect of [nftablesDialect(kernel, digest), iptablesDialect(kernel, digest)]) {
-  t.test(`${dialect.name} on the real kernel`, async (t) => {
+  void t.test(`${dialect.name} on the real kernel`, async (t) => {
     t.teardown(() => dialect.cleanup())
     await kernel.filterBridges()
 

@@ -17,7 +17,7 @@ async function withCluster(seed: bigint, work: (cluster: FakeCluster) => Promise
   t.same(world.violations, [])
 }
 
-t.test('a pod is bound within milliseconds and the event says where', async (t) => {
+void t.test('a pod is bound within milliseconds and the event says where', async (t) => {
   await withCluster(1n, async (cluster) => {
     cluster.setNode(nodeOf({ name: 'n1' }))
     cluster.setPod(podOf({ name: 'web' }))
@@ -27,7 +27,7 @@ t.test('a pod is bound within milliseconds and the event says where', async (t) 
   })
 })
 
-t.test('the text about a pod that fits nowhere is the one that users know', async (t) => {
+void t.test('the text about a pod that fits nowhere is the one that users know', async (t) => {
   await withCluster(2n, async (cluster) => {
     const taints = [{ key: 'k', value: 'v', effect: 'NoSchedule' }]
     cluster.setNode(nodeOf({ name: 'n1', cpu: '2' }))
@@ -46,7 +46,7 @@ t.test('the text about a pod that fits nowhere is the one that users know', asyn
   })
 })
 
-t.test('three full nodes read as users know it', async (t) => {
+void t.test('three full nodes read as users know it', async (t) => {
   await withCluster(3n, async (cluster) => {
     for (const name of ['n1', 'n2', 'n3']) {
       cluster.setNode(nodeOf({ name, cpu: '1' }))
@@ -61,7 +61,7 @@ t.test('three full nodes read as users know it', async (t) => {
   })
 })
 
-t.test('a pod created before any node is bound as soon as one comes', async (t) => {
+void t.test('a pod created before any node is bound as soon as one comes', async (t) => {
   await withCluster(4n, async (cluster) => {
     cluster.setPod(podOf({ name: 'web' }))
     await cluster.run(50)
@@ -72,7 +72,7 @@ t.test('a pod created before any node is bound as soon as one comes', async (t) 
   })
 })
 
-t.test('a pod with scheduling gates waits until the last one is gone', async (t) => {
+void t.test('a pod with scheduling gates waits until the last one is gone', async (t) => {
   await withCluster(5n, async (cluster) => {
     cluster.setNode(nodeOf({ name: 'n1' }))
     cluster.setPod(podOf({ name: 'web', spec: { schedulingGates: [{ name: 'g' }] } }))
@@ -85,7 +85,7 @@ t.test('a pod with scheduling gates waits until the last one is gone', async (t)
   })
 })
 
-t.test('replicas of one owner spread evenly over equal nodes', async (t) => {
+void t.test('replicas of one owner spread evenly over equal nodes', async (t) => {
   await withCluster(6n, async (cluster) => {
     const selector = labelSelectorFrom({ matchLabels: { app: 'web' } })
     cluster.selectorOf = () => selector
@@ -100,7 +100,7 @@ t.test('replicas of one owner spread evenly over equal nodes', async (t) => {
   })
 })
 
-t.test('a pod that another has bound meanwhile is never bound a second time', async (t) => {
+void t.test('a pod that another has bound meanwhile is never bound a second time', async (t) => {
   await withCluster(7n, async (cluster) => {
     cluster.informerDelayMs = 1000
     cluster.setNode(nodeOf({ name: 'n1' }))
@@ -115,7 +115,7 @@ t.test('a pod that another has bound meanwhile is never bound a second time', as
   })
 })
 
-t.test('a bind whose answer is lost is found out about, not repeated', async (t) => {
+void t.test('a bind whose answer is lost is found out about, not repeated', async (t) => {
   await withCluster(8n, async (cluster) => {
     cluster.fateOf = () => 'lost after'
     cluster.setNode(nodeOf({ name: 'n1' }))
@@ -128,7 +128,7 @@ t.test('a bind whose answer is lost is found out about, not repeated', async (t)
   })
 })
 
-t.test('a pod deleted while it is being bound leaves no trace', async (t) => {
+void t.test('a pod deleted while it is being bound leaves no trace', async (t) => {
   await withCluster(9n, async (cluster) => {
     cluster.setNode(nodeOf({ name: 'n1', cpu: '1' }))
     cluster.setPod(podOf({ name: 'web', cpu: '1' }))
@@ -142,7 +142,7 @@ t.test('a pod deleted while it is being bound leaves no trace', async (t) => {
   })
 })
 
-t.test('preemption deletes the less important pod and the room goes to the preemptor', async (t) => {
+void t.test('preemption deletes the less important pod and the room goes to the preemptor', async (t) => {
   await withCluster(10n, async (cluster) => {
     cluster.setNode(nodeOf({ name: 'n1', cpu: '1' }))
     cluster.setPod(podOf({ name: 'low', cpu: '1', priority: 1, nodeName: 'n1' }))
@@ -156,7 +156,7 @@ t.test('preemption deletes the less important pod and the room goes to the preem
   })
 })
 
-t.test('a pod with preemptionPolicy Never says so and deletes nobody', async (t) => {
+void t.test('a pod with preemptionPolicy Never says so and deletes nobody', async (t) => {
   await withCluster(11n, async (cluster) => {
     cluster.setNode(nodeOf({ name: 'n1', cpu: '1' }))
     cluster.setPod(podOf({ name: 'low', cpu: '1', priority: 1, nodeName: 'n1' }))
@@ -179,7 +179,7 @@ const podPlan = fc.record({
 })
 const fates = fc.array(fc.constantFrom('ok', 'ok', 'refused', 'lost before', 'lost after'), { maxLength: 30 })
 
-t.test(
+void t.test(
   'whatever fails, no node is overcommitted, no pod is bound twice, and what fits is bound',
   async (t) => {
     const property = fc.asyncProperty(

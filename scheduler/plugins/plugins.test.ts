@@ -1,0 +1,291 @@
+import t from 'tap'
+import type { PodSpec, Taint, TopologySpreadConstraint } from '../../api/types.ts'
+import { nodeInfoOf, type NodeInfo } from '../cache/node-info.ts'
+import { type PodInfo, podInfoOf } from '../cache/pod-info.ts'
+import { snapshotOf } from '../cache/snapshot.ts'
+import { CycleState } from '../framework/cycle-state.ts'
+import { Framework } from '../framework/framework.ts'
+import type { Handle } from '../framework/handle.ts'
+import { Nominator } from '../queue/nominator.ts'
+import { ManualClock } from '../testing/manual-clock.ts'
+import { type NodeShape, nodeOf, podOf, type PodShape } from '../testing/objects.ts'
+import { fakeHandle } from '../testing/fake-handle.ts'
+import { imageLocality } from './image-locality.ts'
+import { nodeAffinity } from './node-affinity.ts'
+import { nodeName } from './node-name.ts'
+import { nodePorts } from './node-ports.ts'
+import { nodeResourcesBalancedAllocation } from './node-resources-balanced-allocation.ts'
+import { nodeResourcesFit } from './node-resources-fit.ts'
+import { nodeUnschedulable } from './node-unschedulable.ts'
+import { podTopologySpread } from './pod-topology-spread.ts'
+import { taintToleration } from './taint-toleration.ts'
+import type { Plugin } from '../framework/extension-points.ts'
+import { labelSelectorFrom } from '../../api/meta/selector.ts'
+
+type Create = (handle: Handle) => Plugin
+
+function nodeWith(shape: NodeShape, pods: readonly PodShape[] = []): NodeInfo {
+  return nodeInfoOf(
+    nodeOf(shape),
+    pods.map((pod) => podInfoOf(podOf({ ...pod, nodeName: shape.name }))),
+  )
+}
+
+function frameworkOf(create: Create, nodes: readonly NodeInfo[], handle: Partial<Handle> = {}): Framework {
+  const clock = new ManualClock()
+  const nominator = new Nominator()
+  const plugin = create(fakeHandle({ snapshot: () => snapshotOf(nodes), ...handle }))
+  return new Framework({ plugins: [{ plugin, weight: 1 }], clock, nominator: () => nominator })
+}
+
+/** `fits`, or what the plugin says about each node. */
+function verdicts(create: Create, pod: PodInfo, nodes: readonly NodeInfo[]): readonly string[] {
+  const framework = frameworkOf(create, nodes)
+  const state = new CycleState()
+  const outcome = framework.preFilter(state, pod, nodes)
+  if (outcome.kind === 'rejected') return [outcome.rejection.reasons.join()]
+  return nodes.map((node) => {
+    if (outcome.nodeNames?.has(node.name) === false) return 'not looked at'
+    const rejection = framework.filter(state, pod, node)
+    return rejection ? `${rejection.code}: ${rejection.reasons.join(', ')}` : 'fits'
+  })
+}
+
+function scores(
+  create: Create,
+  pod: PodInfo,
+  nodes: readonly NodeInfo[],
+  handle: Partial<Handle> = {},
+): readonly number[] {
+  return frameworkOf(create, nodes, handle)
+    .score(new CycleState(), pod, nodes)
+    .map(({ total }) => total)
+}
+
+function pod(shape: Partial<PodShape> & { spec?: Partial<PodSpec> } = {}): PodInfo {
+  return podInfoOf(podOf({ name: 'incoming', ...shape }))
+}
+
+const noSchedule: Taint = { key: 'k', value: 'v', effect: 'NoSchedule' }
+
+t.test('NodeName, NodeUnschedulable and TaintToleration say what users know', (t) => {
+  const here = nodeWith({ name: 'n1' })
+  t.same(verdicts(nodeName, pod({ spec: { nodeName: 'n2' } }), [here]), [
+    "unresolvable: node(s) didn't match the requested node name",
+  ])
+  const cordoned = nodeWith({ name: 'n1', unschedulable: true })
+  t.same(verdicts(nodeUnschedulable, pod(), [cordoned, here]), [
+    'unresolvable: node(s) were unschedulable',
+    'fits',
+  ])
+  const tolerant = pod({ spec: { tolerations: [{ operator: 'Exists' }] } })
+  t.same(verdicts(nodeUnschedulable, tolerant, [cordoned]), ['fits'])
+  const tainted = nodeWith({ name: 'n1', taints: [noSchedule] })
+  const bare = nodeWith({ name: 'n2', taints: [{ key: 'only-key', effect: 'NoExecute' }] })
+  t.same(verdicts(taintToleration, pod(), [tainted, bare]), [
+    'unresolvable: node(s) had untolerated taint {k: v}',
+    'unresolvable: node(s) had untolerated taint {only-key: }',
+  ])
+  t.same(verdicts(taintToleration, tolerant, [tainted, bare]), ['fits', 'fits'])
+  t.end()
+})
+
+t.test('TaintToleration prefers the node with fewer untolerated soft taints', (t) => {
+  const soft = (key: string): Taint => ({ key, effect: 'PreferNoSchedule' })
+  const nodes = [
+    nodeWith({ name: 'none' }),
+    nodeWith({ name: 'one', taints: [soft('a')] }),
+    nodeWith({ name: 'two', taints: [soft('a'), soft('b')] }),
+  ]
+  t.same(scores(taintToleration, pod(), nodes), [100, 50, 0])
+  t.same(
+    scores(taintToleration, pod({ spec: { tolerations: [{ key: 'b', operator: 'Exists' }] } }), nodes),
+    [100, 0, 0],
+  )
+  t.end()
+})
+
+t.test('NodeAffinity filters by selector and required terms and looks only at named nodes', (t) => {
+  const nodes = [nodeWith({ name: 'n1', labels: { disk: 'ssd' } }), nodeWith({ name: 'n2' })]
+  const refused = "unresolvable: node(s) didn't match Pod's node affinity/selector"
+  t.same(verdicts(nodeAffinity, pod({ spec: { nodeSelector: { disk: 'ssd' } } }), nodes), ['fits', refused])
+  const required = (terms: readonly object[]): Partial<PodSpec> => ({
+    affinity: {
+      nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } },
+    },
+  })
+  const named = { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n2'] }] }
+  t.same(verdicts(nodeAffinity, pod({ spec: required([named]) }), nodes), ['not looked at', 'fits'])
+  const other = {
+    matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n1'] }, ...named.matchFields],
+  }
+  t.same(verdicts(nodeAffinity, pod({ spec: required([other]) }), nodes), ['pod affinity terms conflict'])
+  t.end()
+})
+
+t.test('NodeAffinity scores by the weights of preferred terms', (t) => {
+  const prefer = (weight: number, value: string) => ({
+    weight,
+    preference: { matchExpressions: [{ key: 'disk', operator: 'In', values: [value] }] },
+  })
+  const spec: Partial<PodSpec> = {
+    affinity: {
+      nodeAffinity: {
+        preferredDuringSchedulingIgnoredDuringExecution: [prefer(10, 'ssd'), prefer(5, 'hdd')],
+      },
+    },
+  }
+  const nodes = ['ssd', 'hdd', 'tape'].map((disk) => nodeWith({ name: disk, labels: { disk } }))
+  t.same(scores(nodeAffinity, pod({ spec }), nodes), [100, 50, 0])
+  t.end()
+})
+
+t.test('NodePorts: one host port for one pod, unless address or protocol differ', (t) => {
+  const nodes = [nodeWith({ name: 'n1' }, [{ name: 'a', hostPort: 80 }])]
+  t.same(verdicts(nodePorts, pod({ hostPort: 80 }), nodes), [
+    "unschedulable: node(s) didn't have free ports for the requested pod ports",
+  ])
+  t.same(verdicts(nodePorts, pod({ hostPort: 81 }), nodes), ['fits'])
+  const udp = { name: 'c', ports: [{ containerPort: 80, hostPort: 80, protocol: 'UDP' }] }
+  t.same(verdicts(nodePorts, pod({ spec: { containers: [udp] } }), nodes), ['fits'])
+  t.end()
+})
+
+t.test('NodeResourcesFit names everything a node is short of', (t) => {
+  const full = nodeWith({ name: 'n1', cpu: '2', memory: '1Gi', pods: 1 }, [{ name: 'a', cpu: '1500m' }])
+  const wanted = pod({ cpu: '1', memory: '2Gi' })
+  t.same(verdicts(nodeResourcesFit, wanted, [full]), [
+    'unresolvable: Too many pods, Insufficient cpu, Insufficient memory',
+  ])
+  t.same(
+    verdicts(nodeResourcesFit, pod({ cpu: '1' }), [
+      nodeWith({ name: 'n1', cpu: '1500m' }, [{ name: 'a', cpu: '600m' }]),
+    ]),
+    ['unschedulable: Insufficient cpu'],
+  )
+  const gpu = { name: 'c', resources: { requests: { 'example.com/gpu': '2' } } }
+  const nodes = [
+    nodeWith({ name: 'n1', extra: { 'example.com/gpu': '1' } }),
+    nodeWith({ name: 'n2', extra: { 'example.com/gpu': '2' } }),
+  ]
+  t.same(verdicts(nodeResourcesFit, pod({ spec: { containers: [gpu] } }), nodes), [
+    'unresolvable: Insufficient example.com/gpu',
+    'fits',
+  ])
+  t.end()
+})
+
+t.test('init containers count by their most demanding moment, sidecars all the time', (t) => {
+  const container = (name: string, cpu: string, restartPolicy?: string) => ({
+    name,
+    restartPolicy,
+    resources: { requests: { cpu } },
+  })
+  const spec: Partial<PodSpec> = {
+    initContainers: [container('sidecar', '1', 'Always'), container('init', '3')],
+    containers: [container('main', '2')],
+  }
+  t.equal(pod({ spec }).requests.milliCpu, 4000)
+  t.end()
+})
+
+t.test('NodeResourcesFit prefers the emptier node, and counts pods without requests', (t) => {
+  const nodes = [
+    nodeWith({ name: 'n1', cpu: '4', memory: '8Gi' }, [{ name: 'a', cpu: '2', memory: '4Gi' }]),
+    nodeWith({ name: 'n2', cpu: '4', memory: '8Gi' }),
+  ]
+  t.same(scores(nodeResourcesFit, pod({ cpu: '1', memory: '2Gi' }), nodes), [25, 75])
+  const quiet = [nodeWith({ name: 'n1' }, [{ name: 'a' }, { name: 'b' }]), nodeWith({ name: 'n2' })]
+  const [first = 0, second = 0] = scores(nodeResourcesFit, pod(), quiet)
+  t.ok(first < second)
+  t.end()
+})
+
+t.test(
+  'BalancedAllocation prefers CPU and memory used alike, and is silent about pods that ask for nothing',
+  (t) => {
+    const nodes = [
+      nodeWith({ name: 'n1', cpu: '4', memory: '8Gi' }, [{ name: 'a', cpu: '2' }]),
+      nodeWith({ name: 'n2', cpu: '4', memory: '8Gi' }, [{ name: 'b', cpu: '2', memory: '4Gi' }]),
+    ]
+    t.same(scores(nodeResourcesBalancedAllocation, pod({ cpu: '1', memory: '2Gi' }), nodes), [75, 100])
+    t.same(scores(nodeResourcesBalancedAllocation, pod(), nodes), [0, 0])
+    t.end()
+  },
+)
+
+t.test('ImageLocality prefers the node that has a large image', (t) => {
+  const images = [{ names: ['i:latest'], sizeBytes: 800 * 1024 * 1024 }]
+  const nodes = [nodeWith({ name: 'n1', images }), nodeWith({ name: 'n2' })]
+  const [has = 0, hasNot = 0] = scores(imageLocality, pod(), nodes)
+  t.ok(has > 30)
+  t.equal(hasNot, 0)
+  t.end()
+})
+
+function spread(constraint: Partial<TopologySpreadConstraint>): Partial<PodSpec> {
+  return {
+    topologySpreadConstraints: [
+      {
+        maxSkew: 1,
+        topologyKey: 'zone',
+        whenUnsatisfiable: 'DoNotSchedule',
+        labelSelector: { matchLabels: { app: 'web' } },
+        ...constraint,
+      },
+    ],
+  }
+}
+
+const web = { labels: { app: 'web' } }
+const zones = [
+  nodeWith({ name: 'a', labels: { zone: 'a' } }, [
+    { name: 'w1', ...web },
+    { name: 'w2', ...web },
+  ]),
+  nodeWith({ name: 'b', labels: { zone: 'b' } }, [{ name: 'w3', ...web }]),
+  nodeWith({ name: 'none' }),
+]
+
+t.test('PodTopologySpread keeps the skew within bounds and asks for the label', (t) => {
+  const skew = "unschedulable: node(s) didn't match pod topology spread constraints"
+  const label = "unresolvable: node(s) didn't match pod topology spread constraints (missing required label)"
+  t.same(verdicts(podTopologySpread, pod({ ...web, spec: spread({}) }), zones), [skew, 'fits', label])
+  t.same(verdicts(podTopologySpread, pod({ ...web, spec: spread({ maxSkew: 2 }) }), zones), [
+    'fits',
+    'fits',
+    label,
+  ])
+  const tooFew = spread({ minDomains: 3, maxSkew: 2 })
+  t.same(verdicts(podTopologySpread, pod({ ...web, spec: tooFew }), zones), [skew, 'fits', label])
+  t.end()
+})
+
+t.test('PodTopologySpread follows pods that are tried out for preemption', (t) => {
+  const framework = frameworkOf(podTopologySpread, zones)
+  const incoming = pod({ ...web, spec: spread({}) })
+  const state = new CycleState()
+  framework.preFilter(state, incoming, zones)
+  const [nodeA] = zones
+  const victim = nodeA?.pods[0]
+  if (nodeA === undefined || victim === undefined) throw new Error('no victim')
+  const trial = state.clone()
+  framework.adjust(trial, incoming, { kind: 'removed', other: victim, node: nodeA })
+  t.equal(framework.filter(trial, incoming, nodeA), undefined)
+  t.not(framework.filter(state, incoming, nodeA), undefined, 'the state it was cloned from is untouched')
+  t.end()
+})
+
+t.test('PodTopologySpread scores the emptier domain higher, also by the system defaults', (t) => {
+  const soft = pod({ ...web, spec: spread({ whenUnsatisfiable: 'ScheduleAnyway' }) })
+  const [a = 0, b = 0, none = 0] = scores(podTopologySpread, soft, zones)
+  t.ok(b > a)
+  t.equal(none, 0)
+  const listers = {
+    ...fakeHandle({}).listers,
+    defaultSelector: () => labelSelectorFrom({ matchLabels: { app: 'web' } }),
+  }
+  const byDefault = scores(podTopologySpread, pod(web), zones, { listers })
+  t.ok((byDefault[2] ?? 0) > (byDefault[1] ?? 0) && (byDefault[1] ?? 0) > (byDefault[0] ?? 0))
+  t.end()
+})
