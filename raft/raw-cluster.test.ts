@@ -197,25 +197,34 @@ class Storm {
     const leader = cluster.leader()
     assert(leader !== undefined, 'liveness: nobody leads after the storm')
     const { confState, log } = leader.core.status()
-    assert(log.commitIndex === log.lastIndex, () => `liveness: commit ${log.commitIndex} stays below ${log.lastIndex}`)
+    assert(
+      log.commitIndex === log.lastIndex,
+      () => `liveness: commit ${log.commitIndex} stays below ${log.lastIndex}`,
+    )
     for (const id of [...confState.voters, ...confState.learners]) {
       const { applied } = cluster.member(id)
-      assert(applied.index === log.lastIndex, () => `liveness: ${id} has applied ${applied.index} of ${log.lastIndex}`)
+      assert(
+        applied.index === log.lastIndex,
+        () => `liveness: ${id} has applied ${applied.index} of ${log.lastIndex}`,
+      )
     }
   }
 }
 
-t.test('in any weather the five properties of Figure 3 hold, and what is committed lies on a quorum of disks', (t) => {
-  let commands = 0
-  fc.assert(
-    fc.property(weather, (given) => {
-      const storm = new Storm(given)
-      storm.run(400)
-      storm.calmDown()
-      commands += storm.accepted
-    }),
-    { numRuns: 300 },
-  )
-  t.ok(commands > 5000, `the storms were not idle: ${commands} commands were accepted`)
-  t.end()
-})
+t.test(
+  'in any weather the five properties of Figure 3 hold, and what is committed lies on a quorum of disks',
+  (t) => {
+    let commands = 0
+    fc.assert(
+      fc.property(weather, (given) => {
+        const storm = new Storm(given)
+        storm.run(400)
+        storm.calmDown()
+        commands += storm.accepted
+      }),
+      { numRuns: 300 },
+    )
+    t.ok(commands > 5000, `the storms were not idle: ${commands} commands were accepted`)
+    t.end()
+  },
+)

@@ -102,7 +102,14 @@ export class RawCluster {
   add(id: MemberId, confState: ConfState, initial?: Partial<Restored>): RawMember {
     const nothing = { index: toLogIndex(0), term: toTerm(0) }
     const hardState = { term: toTerm(0), vote: undefined, commitIndex: toLogIndex(0) }
-    const restored = { hardState, offset: nothing, entries: [], appliedIndex: toLogIndex(0), confState, ...initial }
+    const restored = {
+      hardState,
+      offset: nothing,
+      entries: [],
+      appliedIndex: toLogIndex(0),
+      confState,
+      ...initial,
+    }
     const member = new RawMember(id, restored)
     this.members.set(id, member)
     this.start(member)
@@ -249,7 +256,10 @@ export class RawCluster {
     for (const member of this.members.values()) {
       if (!member.node) continue
       const { log, term, role } = member.node.status()
-      assert(log.commitIndex <= log.lastIndex, () => `${member.id}: commit ${log.commitIndex} > last ${log.lastIndex}`)
+      assert(
+        log.commitIndex <= log.lastIndex,
+        () => `${member.id}: commit ${log.commitIndex} > last ${log.lastIndex}`,
+      )
       this.#checkLog(member.id, log, entries)
       this.#checkCommitted(member)
       if (role.kind === 'leader') this.#checkLeader(member.id, term, log)
@@ -283,7 +293,8 @@ export class RawCluster {
       if (known) {
         assert(
           known.term === entry.term && known.text === textOf(entry),
-          () => `state machine safety: ${member.id} commits ${entry.term} ${textOf(entry)} at ${i}, known is ${known.term} ${known.text}`,
+          () =>
+            `state machine safety: ${member.id} commits ${entry.term} ${textOf(entry)} at ${i}, known is ${known.term} ${known.text}`,
         )
         return
       }
@@ -329,8 +340,14 @@ export class RawCluster {
 
   #apply(member: RawMember, ready: Ready): void {
     for (const { entry, confState } of ready.committed) {
-      assert(entry.index === member.applied.index + 1, () => `${member.id} applies ${entry.index} after ${member.applied.index}`)
-      assert(member.hasDurably(entry), () => `${member.id} applies entry ${entry.index}, which its own disk lacks`)
+      assert(
+        entry.index === member.applied.index + 1,
+        () => `${member.id} applies ${entry.index} after ${member.applied.index}`,
+      )
+      assert(
+        member.hasDurably(entry),
+        () => `${member.id} applies entry ${entry.index}, which its own disk lacks`,
+      )
       const known = this.#history.get(entry.index)
       assert(
         !known || (known.term === entry.term && textOf(known) === textOf(entry)),
@@ -344,14 +361,18 @@ export class RawCluster {
 
   #hold(member: RawMember, ready: Ready): void {
     if (ready.promisedAfter <= member.durableSequence) this.#post(ready.promises)
-    else if (ready.promises.length > 0) member.heldPromises.push({ after: ready.promisedAfter, messages: ready.promises })
+    else if (ready.promises.length > 0)
+      member.heldPromises.push({ after: ready.promisedAfter, messages: ready.promises })
   }
 
   #confirm(member: RawMember, contexts: readonly number[], index: LogIndex): void {
     for (const context of contexts) {
       const least = defined(this.#reads.get(context), `read ${context}`)
       this.#reads.delete(context)
-      assert(index >= least, () => `stale read: ${member.id} may read at ${index}, but ${least} was committed before`)
+      assert(
+        index >= least,
+        () => `stale read: ${member.id} may read at ${index}, but ${least} was committed before`,
+      )
       member.confirmedReads.push({ context, index })
       this.#trace(`${member.id}  may serve read ${context} at index ${index}`)
     }
@@ -361,7 +382,15 @@ export class RawCluster {
     const { index, confState } = member.applied
     member.core.snapshotStarted(to, index)
     const term = defined(member.core.status().log.termAt(index), `term of applied entry ${index}`)
-    this.#post([{ type: 'snapshot', from: member.id, to, term: member.core.status().term, meta: { index, term, confState } }])
+    this.#post([
+      {
+        type: 'snapshot',
+        from: member.id,
+        to,
+        term: member.core.status().term,
+        meta: { index, term, confState },
+      },
+    ])
   }
 
   #install(member: RawMember, index: LogIndex, confState: ConfState): void {

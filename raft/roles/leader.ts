@@ -113,7 +113,12 @@ export function appendConfChange(state: RaftState, leader: LeaderRole, change: C
 /** The membership has changed: follow new peers, forget removed ones. */
 export function membershipChanged(state: RaftState, leader: LeaderRole): void {
   const progress = new Map<MemberId, Progress>()
-  for (const id of otherMembers(state)) progress.set(id, leader.progress.get(id) ?? newProgress(state))
+  for (const id of otherMembers(state)) {
+    const known = leader.progress.get(id)
+    const next = known ?? newProgress(state)
+    if (!known) next.nudge()
+    progress.set(id, next)
+  }
   leader.progress = progress
   if (leader.transfer && !joint.isVoter(state.confState, leader.transfer.to)) leader.transfer = undefined
   advanceCommit(state, leader)
