@@ -79,6 +79,18 @@ t.test('a killed process closes its connections, a power cut tells nobody', asyn
   t.same(cut.received, [])
 })
 
+t.test(
+  'a machine that comes back after a power cut resets the connections that it no longer knows',
+  async (t) => {
+    const { world, server, connection, received } = await echoWorld(1n)
+    world.cutPower(server.machine)
+    world.startProcess({ name: 'a', machine: server.machine })
+    connection.send(frame('x'))
+    await world.run(10)
+    t.match(received, [/closed$/])
+  },
+)
+
 t.test('a paused process does nothing, then everything that piled up, in order', async (t) => {
   const { world, server, connection, received } = await echoWorld(1n)
   world.pause(server)

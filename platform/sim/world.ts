@@ -100,6 +100,7 @@ export class SimWorld {
   startProcess(options: { readonly name: string; readonly machine: SimMachine }): SimProcess {
     const { name, machine } = options
     this.#starts += 1
+    this.network.setHostUp(machine.name, true)
     const random = this.random.fork(`process ${name} ${this.#starts}`)
     const owner: EventOwner = { name, isAlive: true, isPaused: false }
     const powers: Powers = {
@@ -146,6 +147,7 @@ export class SimWorld {
       this.network.ownerVanished(process)
     }
     machine.disk.crash()
+    this.network.setHostUp(machine.name, false)
     this.log('world', 'fault', `power cut on ${machine.name}`)
   }
 

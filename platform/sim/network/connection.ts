@@ -21,20 +21,23 @@ export class SimEnd {
   #inFlightBytes = 0
 
   readonly #onClosed: (end: SimEnd) => void
+  readonly #isHostUp: (host: string) => boolean
 
-  /** `onClosed` is called once, when this end is no more. */
+  /** `onClosed` is called once, when this end is no more; `isHostUp` tells whether a machine has power. */
   constructor(options: {
     owner: EventOwner
     host: string
     links: SimLinks
     trace: (fact: Uint8Array) => void
     onClosed: (end: SimEnd) => void
+    isHostUp: (host: string) => boolean
   }) {
     this.owner = options.owner
     this.host = options.host
     this.#links = options.links
     this.#trace = options.trace
     this.#onClosed = options.onClosed
+    this.#isHostUp = options.isHostUp
     this.#stream = { owner: options.owner, host: options.host, lastArrivalUs: 0 }
   }
 
@@ -55,6 +58,10 @@ export class SimEnd {
   send(tag: string, bytes: Uint8Array): void {
     const other = this.#other
     if (!this.#isOpen || !this.owner.isAlive || other === undefined) return
+    if (!other.owner.isAlive) {
+      this.#sendToTheDead(other)
+      return
+    }
     this.#inFlightBytes += bytes.length
     this.#links.send({
       from: this.host,
@@ -65,6 +72,29 @@ export class SimEnd {
         if (!other.#isOpen) return
         this.#trace(bytes)
         other.handlers.onMessage(tag, bytes.slice())
+      },
+    })
+  }
+
+  /** A machine that has come back knows nothing of the connection: its kernel answers with a reset. */
+  #sendToTheDead(other: SimEnd): void {
+    const kernel: StreamEnd = {
+      owner: { name: other.host, isAlive: true, isPaused: false },
+      host: other.host,
+      lastArrivalUs: 0,
+    }
+    this.#links.send({
+      from: this.host,
+      to: kernel,
+      label: 'to the dead',
+      run: () => {
+        if (!this.#isHostUp(other.host)) return
+        this.#links.send({
+          from: other.host,
+          to: this.#stream,
+          label: 'reset',
+          run: () => this.#closed('connection reset by peer'),
+        })
       },
     })
   }

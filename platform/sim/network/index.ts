@@ -69,6 +69,7 @@ export class SimNetwork {
   readonly #loop: EventLoop
   readonly #listeners = new Map<string, SimListener>()
   readonly #ends = new Set<SimEnd>()
+  readonly #hostsDown = new Set<string>()
   readonly #onError: (error: unknown, owner: EventOwner) => void
   #nextPort = 30_000
 
@@ -95,6 +96,12 @@ export class SimNetwork {
   ownerVanished(owner: EventOwner): void {
     for (const [key, listener] of this.#listeners) if (listener.owner === owner) this.#listeners.delete(key)
     for (const end of this.#ends) if (end.owner === owner) this.#ends.delete(end)
+  }
+
+  /** Whether a host has power: while it has none, it answers nothing at all. */
+  setHostUp(host: string, isUp: boolean): void {
+    if (isUp) this.#hostsDown.delete(host)
+    else this.#hostsDown.add(host)
   }
 
   /** Resets every connection between two hosts. */
@@ -188,6 +195,7 @@ export class SimNetwork {
       links: this.links,
       trace: (fact) => this.#loop.trace(fact),
       onClosed: (closed) => this.#ends.delete(closed),
+      isHostUp: (name) => !this.#hostsDown.has(name),
     })
     this.#ends.add(end)
     return end
