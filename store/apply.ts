@@ -24,10 +24,12 @@ export type CommandOutcome =
 export interface EntryOutcome {
   readonly index: LogIndex
   readonly term: Term
-  /** One per command of the entry, in order; empty when nobody waits for them. */
+  /** One per command of the entry, in order. */
   readonly outcomes: readonly CommandOutcome[]
-  readonly changes: readonly RevisionChanges[]
 }
+
+/** Takes a revision's changes before the next command is applied: that one may read them. */
+export type ChangeSink = (changes: RevisionChanges) => void
 
 export class StoreState {
   readonly mvcc: Mvcc
@@ -45,23 +47,22 @@ export class StoreState {
   }
 
   /** Applies one entry, the next. @throws what is not deterministic: the member must halt */
-  apply({ entry, confState }: AppliedEntry, wantsResults: boolean): EntryOutcome {
+  apply({ entry, confState }: AppliedEntry, wantsResults: boolean, sink: ChangeSink): EntryOutcome {
     this.index = entry.index
     this.term = entry.term
     if (confState) this.confState = confState
     const outcomes: CommandOutcome[] = []
-    const changes: RevisionChanges[] = []
     if (entry.kind === 'normal') {
       const frame = decodeFrame(entry.data)
       this.leases.advance(frame.leaseClockMs)
-      for (const command of frame.commands) outcomes.push(this.#applyOne(command, changes, wantsResults))
+      for (const command of frame.commands) outcomes.push(this.#applyOne(command, sink, wantsResults))
     }
-    return { index: entry.index, term: entry.term, outcomes, changes }
+    return { index: entry.index, term: entry.term, outcomes }
   }
 
-  #applyOne(command: Command, changes: RevisionChanges[], wantsResults: boolean): CommandOutcome {
+  #applyOne(command: Command, sink: ChangeSink, wantsResults: boolean): CommandOutcome {
     try {
-      const outcome = this.#execute(command, changes, wantsResults)
+      const outcome = this.#execute(command, sink, wantsResults)
       return { ok: true, revision: this.mvcc.revision, ...outcome }
     } catch (error) {
       if (error instanceof Refusal) return { ok: false, refusal: error }
@@ -71,14 +72,14 @@ export class StoreState {
 
   #execute(
     command: Command,
-    changes: RevisionChanges[],
+    sink: ChangeSink,
     wantsResults: boolean,
   ): { readonly txn?: TxnOutcome; readonly lease?: Lease } {
     switch (command.kind) {
       case 'txn': {
         const state = { mvcc: this.mvcc, hasLease: (id: string) => this.leases.has(id) }
         const txn = applyTxn(state, decodeTxn(command.request), wantsResults)
-        if (txn.changes) changes.push(txn.changes)
+        if (txn.changes) sink(txn.changes)
         return { txn }
       }
       case 'lease-grant':
@@ -87,10 +88,10 @@ export class StoreState {
       case 'lease-keep-alive':
         return { lease: this.leases.keepAlive(command.id) }
       case 'lease-revoke':
-        this.#endLease(command.id, changes)
+        this.#endLease(command.id, sink)
         return {}
       case 'lease-expire':
-        for (const id of command.ids) if (this.leases.isExpired(id)) this.#endLease(id, changes)
+        for (const id of command.ids) if (this.leases.isExpired(id)) this.#endLease(id, sink)
         return {}
       case 'compact':
         this.#compact(command.revision)
@@ -105,10 +106,10 @@ export class StoreState {
     }
   }
 
-  #endLease(id: string, changes: RevisionChanges[]): void {
+  #endLease(id: string, sink: ChangeSink): void {
     this.leases.revoke(id)
     const ended = deleteKeys(this.mvcc, this.mvcc.keysOfLease(id))
-    if (ended) changes.push(ended)
+    if (ended) sink(ended)
   }
 
   #compact(revision: number): void {

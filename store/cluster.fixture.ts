@@ -34,8 +34,11 @@ export class ClusterFixture {
     this.members = this.#names.map((name) => {
       const machine = this.world.machine(name)
       const process = this.world.startProcess({ name, machine })
-      // The backend's timers belong to the machine: a killed process does not stop a disk.
-      const disk = this.world.startProcess({ name: `${name}-disk`, machine })
+      // A machine of its own: neither a kill nor a power cut stops a disk's timers.
+      const disk = this.world.startProcess({
+        name: `${name}-disk`,
+        machine: this.world.machine(`${name}-disk`),
+      })
       const host = new MemoryBackendHost({ clock: disk.powers.clock })
       return { name, process, host, member: undefined }
     })

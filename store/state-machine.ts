@@ -134,12 +134,11 @@ export class StoreMachine implements StateMachine {
     for (const applied of entries) {
       const { index, term } = applied.entry
       assert(index === this.state.index + 1, () => `entry ${index} is applied after ${this.state.index}`)
-      const outcome = this.state.apply(applied, this.events.wantsResults(index, term))
-      outcomes.push(outcome)
-      for (const changes of outcome.changes) {
+      const outcome = this.state.apply(applied, this.events.wantsResults(index, term), (changes) => {
         bytes += this.#record(changes, batch)
         revisions.push(changes)
-      }
+      })
+      outcomes.push(outcome)
       if (bytes >= batchBytesMax) {
         this.#write(batch)
         batch = []

@@ -141,13 +141,12 @@ export class Real {
     const data = encodeFrame({ leaseClockMs: clockMs, commands: [command] })
     const index = toLogIndex(this.state.index + 1)
     const entry = { index, term: toTerm(1), kind: 'normal' as const, data }
-    const { outcomes, changes } = this.state.apply({ entry }, true)
-    for (const { revision, changes: each } of changes) {
-      each.forEach(({ record }, sub) => {
+    const { outcomes } = this.state.apply({ entry }, true, ({ revision, changes }) => {
+      changes.forEach(({ record }, sub) => {
         this.records.set(toKeyText(placeKey({ main: revision, sub })), record)
       })
-    }
-    this.changes.push(...changes)
+      this.changes.push({ revision, changes })
+    })
     return defined(outcomes[0], 'outcome')
   }
 

@@ -57,7 +57,7 @@ t.test('a watch goes on elsewhere when its member dies: every revision once, in 
     await cluster.settle(client.txn(deleteOf('k1')))
     const victim = defined(cluster.members[round], 'victim')
     cluster.kill(victim)
-    await cluster.world.run(5)
+    await cluster.world.run(30)
     await cluster.settle(client.txn(putOf('k2', `${round}`)))
     await cluster.restart(victim)
   }
