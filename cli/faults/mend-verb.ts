@@ -48,7 +48,8 @@ export function mendVerb(options: { readonly action: Action; readonly done: stri
 
 function serves(status: ClusterStatus, name: string): boolean {
   const member = status.members.find((row) => row.name === name)
-  if (member !== undefined) return member.term !== null && !member.cut
+  // Without a leader a member can do no more than answer.
+  if (member !== undefined) return status.quorum ? member.healthy : member.term !== null && !member.cut
   return status.processes.some((row) => row.name === name && row.ready)
 }
 

@@ -7,9 +7,7 @@ import { sleep } from '../../platform/clock.ts'
 import type { Powers } from '../../platform/powers.ts'
 import type { ClusterFile } from '../cluster/cluster-file.ts'
 import { clusterPaths } from '../cluster/cluster-file.ts'
-import { allClusters } from '../cluster/location.ts'
-import type { Shell } from '../shell.ts'
-import { networkStands, removeNodeNetwork } from './node-network.ts'
+import { removeNodeNetwork } from './node-network.ts'
 
 type CleanupPowers = Pick<Powers, 'clock' | 'files' | 'processes'>
 
@@ -51,7 +49,7 @@ export async function removeNodes(powers: CleanupPowers, shell: Shell, target: C
   await endPods(powers, target)
   await endShims(powers, target)
   await unmountBelow(powers, [`${target.dir}/`])
-  await removeNetworkOf(powers, shell, target)
+  await removeNetworkOf(powers, target)
   await removeCgroups(powers, target.cluster)
   forgetContainers(powers, target)
 }
@@ -66,19 +64,11 @@ function forgetContainers(powers: CleanupPowers, target: CleanupTarget): void {
 }
 
 /** Removes the cluster's bridge, namespaces, routes and table. */
-export async function removeNetworkOf(
-  powers: CleanupPowers,
-  shell: Shell,
-  target: CleanupTarget,
-): Promise<void> {
+async function removeNetworkOf(powers: CleanupPowers, target: CleanupTarget): Promise<void> {
   const { network } = target.cluster
   if (network === undefined) return
-  const others = allClusters(shell, powers.files).filter((found) => found.dir !== target.dir)
-  const isLastNetwork = !others.some(
-    ({ cluster }) => cluster.network && networkStands(powers.files, cluster.network),
-  )
   const markerPath = `${clusterPaths(target.dir).run}/ip-forward`
-  await removeNodeNetwork(powers, network, { markerPath, isLastNetwork })
+  await removeNodeNetwork(powers, network, markerPath)
 }
 
 /** Processes outside of the pods that were started for them: they have the cluster's directory on their command line. */

@@ -40,18 +40,18 @@ export async function ensureNodeNetwork(
 export async function removeNodeNetwork(
   powers: NetworkPowers,
   network: ClusterNetwork,
-  options: { readonly markerPath: string; readonly isLastNetwork: boolean },
+  markerPath: string,
 ): Promise<void> {
   await runTool(powers, 'nft', ['-f', '-'], hostRulesRemoval(network))
   await batch(powers, [], removalLines(network), alreadyGone)
-  if (!powers.files.exists(options.markerPath)) return
-  if (options.isLastNetwork) powers.files.write(forwardingPath, '0', { append: true })
-  powers.files.remove(options.markerPath)
+  if (!powers.files.exists(markerPath)) return
+  if (!otherNetworkStands(powers.files)) powers.files.write(forwardingPath, '0', { append: true })
+  powers.files.remove(markerPath)
 }
 
-/** Whether the cluster's bridge stands. */
-export function networkStands(files: Files, network: ClusterNetwork): boolean {
-  return files.exists(`/sys/class/net/${network.bridge}`)
+/** Whether another cluster's bridge stands, wherever its directory may be. */
+function otherNetworkStands(files: Files): boolean {
+  return files.list('/sys/class/net').some((name) => /^sk[0-9a-f]{6}br$/.test(name))
 }
 
 /** The lowest address range that neither another cluster nor a route of this machine uses. @throws CliError */

@@ -129,7 +129,7 @@ async function prepare(
     )
   }
   if (existing?.network && JSON.stringify(existing.network) !== JSON.stringify(cluster.network)) {
-    await removeNodes(powers, shell, { cluster: existing, dir })
+    await removeNodes(powers, { cluster: existing, dir })
   }
   writeClusterFile(powers.files, dir, cluster)
   steps.done(

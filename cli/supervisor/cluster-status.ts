@@ -19,6 +19,8 @@ export interface MemberRow {
   readonly lag: number | null
   readonly fsyncP99Ms: number | null
   readonly upMs: number | null
+  /** Leads, or follows the one who does: it counts for the quorum. */
+  readonly healthy: boolean
   /** Its links are cut by `skedia cut`. */
   readonly cut: boolean
   readonly restarts: number
@@ -135,6 +137,7 @@ function memberRow(one: Observation, leader: MemberStatus | undefined, nowMs: nu
     lag: status && leader ? Math.max(0, leader.commitIndex - status.appliedIndex) : null,
     fsyncP99Ms: status?.fsyncP99Ms ?? null,
     upMs: upMs(one.view, nowMs),
+    healthy: follows(one, leader),
     cut: one.isCut,
     restarts: one.view.restarts,
     lastChange: status?.lastChange ?? null,

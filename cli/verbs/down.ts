@@ -88,6 +88,6 @@ async function purge(powers: Powers, shell: Shell, found: FoundCluster): Promise
       fixes: [{ command: `sudo ${shell.entry} down --purge --dir ${found.dir}` }],
     })
   }
-  await removeNodes(powers, shell, found)
+  await removeNodes(powers, found)
   powers.files.remove(found.dir)
 }
