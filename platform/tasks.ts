@@ -2,6 +2,8 @@
  * A group of background tasks with one end. No promise floats: it is awaited, or it is given to a
  * group, which reports what fails and, on `close`, aborts all and waits for each.
  */
+import { setMaxListeners } from 'node:events'
+
 export class TaskGroup {
   readonly #controller = new AbortController()
   readonly #running = new Set<Promise<void>>()
@@ -10,6 +12,8 @@ export class TaskGroup {
   /** `onError` hears each task's failure, except an abort after `close`. */
   constructor(onError: (error: Error, name: string) => void) {
     this.#onError = onError
+    // Every wait of every task listens to the one signal: Node's warning of a leak at eleven does not apply.
+    setMaxListeners(0, this.#controller.signal)
   }
 
   /** Aborts when the group is closed. */

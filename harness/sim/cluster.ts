@@ -151,7 +151,8 @@ export class SimCluster {
     return startApiserver(powers, {
       name,
       bindAddresses: [address],
-      advertiseAddress: address,
+      // Endpoints must be IP addresses; nobody in the simulation goes through Service `kubernetes`.
+      advertiseAddress: { host: `10.0.0.${name.slice(1)}`, port: apiPort },
       tls: simIdentity(clusterCa, `apiserver ${name}`),
       clientCa: clusterCa,
       store: this.storeClient(powers),
