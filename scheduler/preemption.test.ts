@@ -44,7 +44,7 @@ function budget(app: string, disruptionsAllowed: number): PodDisruptionBudget {
   }
 }
 
-t.test('only as many go as must, the least important first', (t) => {
+void t.test('only as many go as must, the least important first', (t) => {
   const pods = [
     { name: 'a', cpu: '2', priority: 1 },
     { name: 'b', cpu: '1', priority: 5 },
@@ -55,7 +55,7 @@ t.test('only as many go as must, the least important first', (t) => {
   t.end()
 })
 
-t.test('pods that are as important stay, and if they are in the way nothing helps', (t) => {
+void t.test('pods that are as important stay, and if they are in the way nothing helps', (t) => {
   const pods = [
     { name: 'a', cpu: '3', priority: 10 },
     { name: 'b', cpu: '1', priority: 1 },
@@ -68,7 +68,7 @@ t.test('pods that are as important stay, and if they are in the way nothing help
   t.end()
 })
 
-t.test('of equals the one that has run longest stays', (t) => {
+void t.test('of equals the one that has run longest stays', (t) => {
   const pods = [
     { name: 'young', cpu: '2', priority: 1, startTime: '2026-01-02T00:00:00Z' },
     { name: 'old', cpu: '2', priority: 1, startTime: '2026-01-01T00:00:00Z' },
@@ -77,7 +77,7 @@ t.test('of equals the one that has run longest stays', (t) => {
   t.end()
 })
 
-t.test('a pod whose budget is used up is spared before a more important one without a budget', (t) => {
+void t.test('a pod whose budget is used up is spared before a more important one without a budget', (t) => {
   const pods = [
     { name: 'guarded', cpu: '2', priority: 1, labels: { app: 'db' } },
     { name: 'free', cpu: '2', priority: 5 },
@@ -90,7 +90,7 @@ t.test('a pod whose budget is used up is spared before a more important one with
   t.end()
 })
 
-t.test(
+void t.test(
   'the choice between nodes follows violations, priorities, sums, counts, then the latest start',
   (t) => {
     const candidate = (

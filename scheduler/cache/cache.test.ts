@@ -9,7 +9,7 @@ function assumed(name: string, nodeName: string) {
   return podInfoOf(podOf({ name, cpu: '1', nodeName }))
 }
 
-t.test('an assumed pod takes room at once, and gives it back when it is forgotten', (t) => {
+void t.test('an assumed pod takes room at once, and gives it back when it is forgotten', (t) => {
   const cache = new SchedulerCache(new ManualClock())
   cache.setNode(nodeOf({ name: 'n1' }))
   cache.assume(assumed('a', 'n1'))
@@ -20,7 +20,7 @@ t.test('an assumed pod takes room at once, and gives it back when it is forgotte
   t.end()
 })
 
-t.test('what the informer says wins over an assumption', (t) => {
+void t.test('what the informer says wins over an assumption', (t) => {
   const cache = new SchedulerCache(new ManualClock())
   cache.setNode(nodeOf({ name: 'n1' }))
   cache.setNode(nodeOf({ name: 'n2' }))
@@ -34,7 +34,7 @@ t.test('what the informer says wins over an assumption', (t) => {
   t.end()
 })
 
-t.test(
+void t.test(
   'a bound pod that no informer mentions is dropped when its time is over, one still being bound is not',
   (t) => {
     const clock = new ManualClock()
@@ -61,7 +61,7 @@ t.test(
   },
 )
 
-t.test('a snapshot does not change when the cache does', (t) => {
+void t.test('a snapshot does not change when the cache does', (t) => {
   const cache = new SchedulerCache(new ManualClock())
   cache.setNode(nodeOf({ name: 'n1' }))
   const snapshot = cache.snapshot()
@@ -71,7 +71,7 @@ t.test('a snapshot does not change when the cache does', (t) => {
   t.end()
 })
 
-t.test('neighbours in the list are from different zones', (t) => {
+void t.test('neighbours in the list are from different zones', (t) => {
   const cache = new SchedulerCache(new ManualClock())
   for (const [name, zone] of [
     ['a1', 'a'],
@@ -102,46 +102,49 @@ const event = fc.oneof(
   fc.record({ kind: fc.constantFrom('node' as const, 'no node' as const), node: fc.nat(2) }),
 )
 
-t.test('in whatever order nodes and pods are heard of, sums are those of the pods that are there', (t) => {
-  const property = fc.property(fc.array(event, { maxLength: 60 }), (events) => {
-    const cache = new SchedulerCache(new ManualClock())
-    /** The obvious model: pods by name, nodes by name. */
-    const pods = new Map<string, { node: string; milliCpu: number; isAssumed: boolean }>()
-    const nodes = new Set<string>()
-    for (const step of events) {
-      const name = 'pod' in step ? `p${step.pod}` : ''
-      const node = 'node' in step ? `n${step.node}` : ''
-      if (step.kind === 'set') {
-        cache.setPod(podOf({ name, nodeName: node, cpu: String(step.cpu) }))
-        pods.set(name, { node, milliCpu: step.cpu * 1000, isAssumed: false })
-      } else if (step.kind === 'remove') {
-        cache.removePod(`uid-${name}`)
-        pods.delete(name)
-      } else if (step.kind === 'assume') {
-        if (pods.has(name)) continue
-        cache.assume(assumed(name, node))
-        pods.set(name, { node, milliCpu: 1000, isAssumed: true })
-      } else if (step.kind === 'forget') {
-        cache.forget(`uid-${name}`)
-        if (pods.get(name)?.isAssumed) pods.delete(name)
-      } else if (step.kind === 'node') {
-        cache.setNode(nodeOf({ name: node }))
-        nodes.add(node)
-      } else {
-        cache.removeNode(node)
-        nodes.delete(node)
+void t.test(
+  'in whatever order nodes and pods are heard of, sums are those of the pods that are there',
+  (t) => {
+    const property = fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+      const cache = new SchedulerCache(new ManualClock())
+      /** The obvious model: pods by name, nodes by name. */
+      const pods = new Map<string, { node: string; milliCpu: number; isAssumed: boolean }>()
+      const nodes = new Set<string>()
+      for (const step of events) {
+        const name = 'pod' in step ? `p${step.pod}` : ''
+        const node = 'node' in step ? `n${step.node}` : ''
+        if (step.kind === 'set') {
+          cache.setPod(podOf({ name, nodeName: node, cpu: String(step.cpu) }))
+          pods.set(name, { node, milliCpu: step.cpu * 1000, isAssumed: false })
+        } else if (step.kind === 'remove') {
+          cache.removePod(`uid-${name}`)
+          pods.delete(name)
+        } else if (step.kind === 'assume') {
+          if (pods.has(name)) continue
+          cache.assume(assumed(name, node))
+          pods.set(name, { node, milliCpu: 1000, isAssumed: true })
+        } else if (step.kind === 'forget') {
+          cache.forget(`uid-${name}`)
+          if (pods.get(name)?.isAssumed) pods.delete(name)
+        } else if (step.kind === 'node') {
+          cache.setNode(nodeOf({ name: node }))
+          nodes.add(node)
+        } else {
+          cache.removeNode(node)
+          nodes.delete(node)
+        }
+        const snapshot = cache.snapshot()
+        const found = snapshot.nodes
+          .map((one) => `${one.name} ${one.requested.milliCpu} ${one.pods.length}`)
+          .sort()
+        const expected = Array.from(nodes, (one) => {
+          const there = Array.from(pods.values()).filter((pod) => pod.node === one)
+          return `${one} ${there.reduce((sum, pod) => sum + pod.milliCpu, 0)} ${there.length}`
+        }).sort()
+        if (found.join() !== expected.join()) throw new Error(`${found.join()} instead of ${expected.join()}`)
       }
-      const snapshot = cache.snapshot()
-      const found = snapshot.nodes
-        .map((one) => `${one.name} ${one.requested.milliCpu} ${one.pods.length}`)
-        .sort()
-      const expected = Array.from(nodes, (one) => {
-        const there = Array.from(pods.values()).filter((pod) => pod.node === one)
-        return `${one} ${there.reduce((sum, pod) => sum + pod.milliCpu, 0)} ${there.length}`
-      }).sort()
-      if (found.join() !== expected.join()) throw new Error(`${found.join()} instead of ${expected.join()}`)
-    }
-  })
-  fc.assert(property, { numRuns: 500 })
-  t.end()
-})
+    })
+    fc.assert(property, { numRuns: 500 })
+    t.end()
+  },
+)

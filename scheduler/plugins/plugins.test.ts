@@ -68,7 +68,7 @@ function pod(shape: Partial<PodShape> & { spec?: Partial<PodSpec> } = {}): PodIn
 
 const noSchedule: Taint = { key: 'k', value: 'v', effect: 'NoSchedule' }
 
-t.test('NodeName, NodeUnschedulable and TaintToleration say what users know', (t) => {
+void t.test('NodeName, NodeUnschedulable and TaintToleration say what users know', (t) => {
   const here = nodeWith({ name: 'n1' })
   t.same(verdicts(nodeName, pod({ spec: { nodeName: 'n2' } }), [here]), [
     "unresolvable: node(s) didn't match the requested node name",
@@ -90,7 +90,7 @@ t.test('NodeName, NodeUnschedulable and TaintToleration say what users know', (t
   t.end()
 })
 
-t.test('TaintToleration prefers the node with fewer untolerated soft taints', (t) => {
+void t.test('TaintToleration prefers the node with fewer untolerated soft taints', (t) => {
   const soft = (key: string): Taint => ({ key, effect: 'PreferNoSchedule' })
   const nodes = [
     nodeWith({ name: 'none' }),
@@ -105,7 +105,7 @@ t.test('TaintToleration prefers the node with fewer untolerated soft taints', (t
   t.end()
 })
 
-t.test('NodeAffinity filters by selector and required terms and looks only at named nodes', (t) => {
+void t.test('NodeAffinity filters by selector and required terms and looks only at named nodes', (t) => {
   const nodes = [nodeWith({ name: 'n1', labels: { disk: 'ssd' } }), nodeWith({ name: 'n2' })]
   const refused = "unresolvable: node(s) didn't match Pod's node affinity/selector"
   t.same(verdicts(nodeAffinity, pod({ spec: { nodeSelector: { disk: 'ssd' } } }), nodes), ['fits', refused])
@@ -123,7 +123,7 @@ t.test('NodeAffinity filters by selector and required terms and looks only at na
   t.end()
 })
 
-t.test('NodeAffinity scores by the weights of preferred terms', (t) => {
+void t.test('NodeAffinity scores by the weights of preferred terms', (t) => {
   const prefer = (weight: number, value: string) => ({
     weight,
     preference: { matchExpressions: [{ key: 'disk', operator: 'In', values: [value] }] },
@@ -140,7 +140,7 @@ t.test('NodeAffinity scores by the weights of preferred terms', (t) => {
   t.end()
 })
 
-t.test('NodePorts: one host port for one pod, unless address or protocol differ', (t) => {
+void t.test('NodePorts: one host port for one pod, unless address or protocol differ', (t) => {
   const nodes = [nodeWith({ name: 'n1' }, [{ name: 'a', hostPort: 80 }])]
   t.same(verdicts(nodePorts, pod({ hostPort: 80 }), nodes), [
     "unschedulable: node(s) didn't have free ports for the requested pod ports",
@@ -151,7 +151,7 @@ t.test('NodePorts: one host port for one pod, unless address or protocol differ'
   t.end()
 })
 
-t.test('NodeResourcesFit names everything a node is short of', (t) => {
+void t.test('NodeResourcesFit names everything a node is short of', (t) => {
   const full = nodeWith({ name: 'n1', cpu: '2', memory: '1Gi', pods: 1 }, [{ name: 'a', cpu: '1500m' }])
   const wanted = pod({ cpu: '1', memory: '2Gi' })
   t.same(verdicts(nodeResourcesFit, wanted, [full]), [
@@ -175,7 +175,7 @@ t.test('NodeResourcesFit names everything a node is short of', (t) => {
   t.end()
 })
 
-t.test('init containers count by their most demanding moment, sidecars all the time', (t) => {
+void t.test('init containers count by their most demanding moment, sidecars all the time', (t) => {
   const container = (name: string, cpu: string, restartPolicy?: string) => ({
     name,
     restartPolicy,
@@ -189,7 +189,7 @@ t.test('init containers count by their most demanding moment, sidecars all the t
   t.end()
 })
 
-t.test('NodeResourcesFit prefers the emptier node, and counts pods without requests', (t) => {
+void t.test('NodeResourcesFit prefers the emptier node, and counts pods without requests', (t) => {
   const nodes = [
     nodeWith({ name: 'n1', cpu: '4', memory: '8Gi' }, [{ name: 'a', cpu: '2', memory: '4Gi' }]),
     nodeWith({ name: 'n2', cpu: '4', memory: '8Gi' }),
@@ -201,7 +201,7 @@ t.test('NodeResourcesFit prefers the emptier node, and counts pods without reque
   t.end()
 })
 
-t.test(
+void t.test(
   'BalancedAllocation prefers CPU and memory used alike, and is silent about pods that ask for nothing',
   (t) => {
     const nodes = [
@@ -214,7 +214,7 @@ t.test(
   },
 )
 
-t.test('ImageLocality prefers the node that has a large image', (t) => {
+void t.test('ImageLocality prefers the node that has a large image', (t) => {
   const images = [{ names: ['i:latest'], sizeBytes: 800 * 1024 * 1024 }]
   const nodes = [nodeWith({ name: 'n1', images }), nodeWith({ name: 'n2' })]
   const [has = 0, hasNot = 0] = scores(imageLocality, pod(), nodes)
@@ -247,7 +247,7 @@ const zones = [
   nodeWith({ name: 'none' }),
 ]
 
-t.test('PodTopologySpread keeps the skew within bounds and asks for the label', (t) => {
+void t.test('PodTopologySpread keeps the skew within bounds and asks for the label', (t) => {
   const skew = "unschedulable: node(s) didn't match pod topology spread constraints"
   const label = "unresolvable: node(s) didn't match pod topology spread constraints (missing required label)"
   t.same(verdicts(podTopologySpread, pod({ ...web, spec: spread({}) }), zones), [skew, 'fits', label])
@@ -261,7 +261,7 @@ t.test('PodTopologySpread keeps the skew within bounds and asks for the label', 
   t.end()
 })
 
-t.test('PodTopologySpread follows pods that are tried out for preemption', (t) => {
+void t.test('PodTopologySpread follows pods that are tried out for preemption', (t) => {
   const framework = frameworkOf(podTopologySpread, zones)
   const incoming = pod({ ...web, spec: spread({}) })
   const state = new CycleState()
@@ -276,7 +276,7 @@ t.test('PodTopologySpread follows pods that are tried out for preemption', (t) =
   t.end()
 })
 
-t.test('PodTopologySpread scores the emptier domain higher, also by the system defaults', (t) => {
+void t.test('PodTopologySpread scores the emptier domain higher, also by the system defaults', (t) => {
   const soft = pod({ ...web, spec: spread({ whenUnsatisfiable: 'ScheduleAnyway' }) })
   const [a = 0, b = 0, none = 0] = scores(podTopologySpread, soft, zones)
   t.ok(b > a)

@@ -52,7 +52,7 @@ function popped(queue: SchedulingQueue): QueuedPod {
   return pod
 }
 
-t.test('the more important pod comes first, then the one that came first', (t) => {
+void t.test('the more important pod comes first, then the one that came first', (t) => {
   const { queue, clock } = setup()
   queue.add(info({ name: 'old', priority: 0 }))
   clock.advance(5)
@@ -66,7 +66,7 @@ t.test('the more important pod comes first, then the one that came first', (t) =
   t.end()
 })
 
-t.test('a refused pod waits until a change that its plugin cares about', (t) => {
+void t.test('a refused pod waits until a change that its plugin cares about', (t) => {
   const { queue } = setup()
   queue.add(info({ name: 'a' }))
   queue.requeue(popped(queue), info({ name: 'a' }), byNode)
@@ -77,7 +77,7 @@ t.test('a refused pod waits until a change that its plugin cares about', (t) => 
   t.end()
 })
 
-t.test('a change between pop and requeue is not missed', (t) => {
+void t.test('a change between pop and requeue is not missed', (t) => {
   const { queue } = setup()
   queue.add(info({ name: 'a' }))
   const pod = popped(queue)
@@ -87,7 +87,7 @@ t.test('a change between pop and requeue is not missed', (t) => {
   t.end()
 })
 
-t.test('a change before pop does not count', (t) => {
+void t.test('a change before pop does not count', (t) => {
   const { queue } = setup()
   queue.add(info({ name: 'other' }))
   popped(queue)
@@ -98,7 +98,7 @@ t.test('a change before pop does not count', (t) => {
   t.end()
 })
 
-t.test('a hint may say that a change does not concern this pod', (t) => {
+void t.test('a hint may say that a change does not concern this pod', (t) => {
   const isWorthTrying = (pod: PodInfo) => pod.name === 'b'
   const { queue } = setup({ hints: [['NeedsNode', [{ resource: 'node', actions: ['add'], isWorthTrying }]]] })
   for (const name of ['a', 'b']) {
@@ -111,7 +111,7 @@ t.test('a hint may say that a change does not concern this pod', (t) => {
   t.end()
 })
 
-t.test('after errors a pod sits out 1 s, 2 s, 4 s, 8 s, 10 s, 10 s', (t) => {
+void t.test('after errors a pod sits out 1 s, 2 s, 4 s, 8 s, 10 s, 10 s', (t) => {
   const { queue, clock } = setup()
   queue.add(info({ name: 'a' }))
   for (const seconds of [1, 2, 4, 8, 10, 10]) {
@@ -124,7 +124,7 @@ t.test('after errors a pod sits out 1 s, 2 s, 4 s, 8 s, 10 s, 10 s', (t) => {
   t.end()
 })
 
-t.test(
+void t.test(
   'a refused pod in back-off is taken early while nothing is active, and not before active pods',
   (t) => {
     const { queue } = setup()
@@ -139,7 +139,7 @@ t.test(
   },
 )
 
-t.test('a pod that no change concerns is tried again after five minutes', (t) => {
+void t.test('a pod that no change concerns is tried again after five minutes', (t) => {
   const { queue, clock } = setup()
   queue.add(info({ name: 'a' }))
   queue.requeue(popped(queue), info({ name: 'a' }), byNode)
@@ -150,7 +150,7 @@ t.test('a pod that no change concerns is tried again after five minutes', (t) =>
   t.end()
 })
 
-t.test('a gated pod is not tried, whatever happens, until its gate opens', (t) => {
+void t.test('a gated pod is not tried, whatever happens, until its gate opens', (t) => {
   let isOpen = false
   const hints = [['Gate', [{ resource: 'ownPod', actions: ['updateGates'] }]]] as const
   const preEnqueue = (): Rejection | undefined =>
@@ -168,7 +168,7 @@ t.test('a gated pod is not tried, whatever happens, until its gate opens', (t) =
   t.end()
 })
 
-t.test('when more happens than can be kept, pods in flight are tried again in any case', (t) => {
+void t.test('when more happens than can be kept, pods in flight are tried again in any case', (t) => {
   const { queue, clock } = setup({ changesInFlightMax: 3 })
   queue.add(info({ name: 'a' }))
   const pod = popped(queue)
@@ -179,7 +179,7 @@ t.test('when more happens than can be kept, pods in flight are tried again in an
   t.end()
 })
 
-t.test('whoever waits for a pod is woken when one comes', async (t) => {
+void t.test('whoever waits for a pod is woken when one comes', async (t) => {
   const { queue } = setup()
   const waiting = queue.whenReady(new AbortController().signal)
   queue.add(info({ name: 'a' }))
@@ -225,7 +225,7 @@ class Model {
   }
 }
 
-t.test('no pod is lost, none is given out twice, and every pod comes out in the end', (t) => {
+void t.test('no pod is lost, none is given out twice, and every pod comes out in the end', (t) => {
   const property = fc.property(fc.array(operation, { maxLength: 80 }), (operations) => {
     const { queue, clock } = setup()
     const model = new Model()
