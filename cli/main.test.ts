@@ -6,13 +6,13 @@ import { main } from './main.ts'
 import { fakeShell } from './testing/fakes.ts'
 import { version } from './version.ts'
 
-t.test('without a verb it shows every verb and exits with 64', async (t) => {
+void t.test('without a verb it shows every verb and exits with 64', async (t) => {
   const shell = fakeShell()
   t.equal(await main(shell), 64)
   for (const entry of catalog) t.ok(shell.out.join('').includes(entry.name), entry.name)
 })
 
-t.test('every verb of the catalogue loads and explains itself', async (t) => {
+void t.test('every verb of the catalogue loads and explains itself', async (t) => {
   for (const entry of catalog) {
     const shell = fakeShell({ args: [entry.name, '--help'] })
     t.equal(await main(shell), 0, entry.name)
@@ -20,7 +20,7 @@ t.test('every verb of the catalogue loads and explains itself', async (t) => {
   }
 })
 
-t.test('an unknown verb and an unknown flag are usage errors with a way out', async (t) => {
+void t.test('an unknown verb and an unknown flag are usage errors with a way out', async (t) => {
   for (const args of [['upp'], ['up', '--foo'], ['kill'], ['up', '--members', '2']]) {
     const shell = fakeShell({ args })
     t.equal(await main(shell), 64, args.join(' '))
@@ -32,13 +32,13 @@ t.test('an unknown verb and an unknown flag are usage errors with a way out', as
   }
 })
 
-t.test('with --json the error is one JSON object', async (t) => {
+void t.test('with --json the error is one JSON object', async (t) => {
   const shell = fakeShell({ args: ['status', '--json', '--dir', '/nowhere'] })
   t.equal(await main(shell), 1)
   t.match(JSON.parse(shell.out.join('')), { v: 1, type: 'error', code: 'E_NO_CLUSTER', exitCode: 1 })
 })
 
-t.test('an error has four parts', async (t) => {
+void t.test('an error has four parts', async (t) => {
   const error = new CliError({
     code: 'E_PORT_IN_USE',
     message: 'm2 cannot listen on 127.0.0.1:2380',
@@ -54,7 +54,7 @@ t.test('an error has four parts', async (t) => {
   t.match(errorObject(error), { exitCode: 73 })
 })
 
-t.test('docs/errors.md explains every code', async (t) => {
+void t.test('docs/errors.md explains every code', async (t) => {
   const text = readFileSync('docs/errors.md', 'utf8')
   for (const [code, exitCode] of Object.entries(errorCodes)) {
     t.match(text, new RegExp(`^## ${code}$`, 'm'), code)
@@ -62,6 +62,6 @@ t.test('docs/errors.md explains every code', async (t) => {
   }
 })
 
-t.test('the version is that of package.json', async (t) => {
+void t.test('the version is that of package.json', async (t) => {
   t.equal(JSON.parse(readFileSync('package.json', 'utf8')).version, version)
 })

@@ -16,12 +16,12 @@ const wish: PlanWish = {
   networkIndex: 1,
 }
 
-t.test('a cluster has the processes that the names promise', async (t) => {
+void t.test('a cluster has the processes that the names promise', async (t) => {
   const names = planCluster(wish).processes.map((spec) => spec.name)
   t.same(names, ['m1', 'm2', 'm3', 'a1', 'a2', 'c1', 'c2', 's1', 's2', 'f1', 'n1', 'p1', 'n2', 'p2'])
 })
 
-t.test('no two processes of the host share a port, and all lie in the block', async (t) => {
+void t.test('no two processes of the host share a port, and all lie in the block', async (t) => {
   for (const runtime of [{ kind: 'runc' as const }, { kind: 'fake' as const }]) {
     const largest = { members: 5, apiservers: 9, nodes: 20, fakeNodes: 500 }
     const cluster = planCluster({
@@ -39,18 +39,18 @@ t.test('no two processes of the host share a port, and all lie in the block', as
   }
 })
 
-t.test('the same wish gives the same plan', async (t) => {
+void t.test('the same wish gives the same plan', async (t) => {
   t.same(planCluster(wish), planCluster(wish))
 })
 
-t.test('two clusters of one machine share no address', async (t) => {
+void t.test('two clusters of one machine share no address', async (t) => {
   const one = planCluster(wish).network
   const other = planCluster({ ...wish, networkIndex: 2 }).network
   t.not(one?.nodeCidr, other?.nodeCidr)
   t.not(one?.podCidr, other?.podCidr)
 })
 
-t.test('a node runs in its network namespace, everything else on the host', async (t) => {
+void t.test('a node runs in its network namespace, everything else on the host', async (t) => {
   const cluster = planCluster(wish)
   const input = { cluster, paths: clusterPaths('/d'), nodePath: '/node', entry: '/skedia.js' }
   for (const spec of cluster.processes) {
@@ -64,7 +64,7 @@ t.test('a node runs in its network namespace, everything else on the host', asyn
   }
 })
 
-t.test('nodes reach every apiserver across the bridge, controllers over loopback', async (t) => {
+void t.test('nodes reach every apiserver across the bridge, controllers over loopback', async (t) => {
   const cluster = planCluster(wish)
   const input = { cluster, paths: clusterPaths('/d'), nodePath: '/node', entry: '/skedia.js' }
   const masterOf = (name: string) => {
@@ -75,7 +75,7 @@ t.test('nodes reach every apiserver across the bridge, controllers over loopback
   t.equal(masterOf('c1'), '--master=https://127.0.0.1:6444,https://127.0.0.1:6445')
 })
 
-t.test('every certificate is issued for the identity that its process needs', async (t) => {
+void t.test('every certificate is issued for the identity that its process needs', async (t) => {
   const byName = new Map(planCertificates(planCluster(wish)).map((spec) => [spec.name, spec]))
   t.match(byName.get('n1'), {
     commonName: 'system:node:n1',

@@ -44,11 +44,11 @@ const nodeFlags: Readonly<Record<ProcessSpec['kind'], readonly string[]>> = {
 /** How to start `spec`. */
 export function commandLineOf(input: ArgumentsInput, spec: ProcessSpec): CommandLine {
   const args = [...nodeFlags[spec.kind], input.entry, spec.kind, ...flagsOf(input, spec)]
-  const namespace = input.cluster.network?.nodes.find((node) => node.node === spec.node)
-  if (namespace === undefined) return { command: input.nodePath, args }
+  const netns = input.cluster.network?.nodes.find((node) => node.node === spec.node)
+  if (netns === undefined) return { command: input.nodePath, args }
   // nsenter and not `ip netns exec`: the latter makes a mount namespace too, and mounts made in it would
   // vanish with the kubelet instead of waiting for the next one.
-  return { command: 'nsenter', args: [`--net=/run/netns/${namespace.namespace}`, input.nodePath, ...args] }
+  return { command: 'nsenter', args: [`--net=/run/netns/${netns.namespace}`, input.nodePath, ...args] }
 }
 
 function flagsOf(input: ArgumentsInput, spec: ProcessSpec): readonly string[] {

@@ -47,7 +47,7 @@ export const kubelet: Verb = {
     addApiAccessFlags(command)
       .option('--hostname-override <name>', "the Node object's name", 'n1')
       .option('--node-ip <ip>', "the node's address", '127.0.0.1')
-      .option('--port <port>', "the kubelet's server; 0: any", parsePort, 10_250)
+      .option('--port <port>', "the kubelet's server; 0 lets the system choose", parsePort, 10_250)
       .option('--pod-cidr <cidr>', "the pods' addresses on this node", '10.244.0.0/24')
       .requiredOption('--root-dir <path>', "the node's own directory")
       .requiredOption('--image-dir <path>', 'images; nodes of one machine may share it')

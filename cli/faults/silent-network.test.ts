@@ -49,7 +49,7 @@ async function linked() {
   return { links, inner, connection, clock, seen, dial }
 }
 
-t.test('while cut, nothing goes out, nothing comes in, and nobody is told', async (t) => {
+void t.test('while cut, nothing goes out, nothing comes in, and nobody is told', async (t) => {
   const { links, inner, connection, seen } = await linked()
   connection.send(bytes('before'))
   links.cut()
@@ -61,7 +61,7 @@ t.test('while cut, nothing goes out, nothing comes in, and nobody is told', asyn
   t.equal(inner.isClosed, false)
 })
 
-t.test('healing closes a connection that lost a frame: no stream goes on behind a gap', async (t) => {
+void t.test('healing closes a connection that lost a frame: no stream goes on behind a gap', async (t) => {
   const { links, inner, connection, seen } = await linked()
   links.cut()
   connection.send(bytes('lost'))
@@ -70,7 +70,7 @@ t.test('healing closes a connection that lost a frame: no stream goes on behind 
   t.match(seen, [/^closed: frames were lost/])
 })
 
-t.test('healing leaves a connection alone that lost nothing', async (t) => {
+void t.test('healing leaves a connection alone that lost nothing', async (t) => {
   const { links, inner, connection, seen } = await linked()
   links.cut()
   links.heal()
@@ -80,7 +80,7 @@ t.test('healing leaves a connection alone that lost nothing', async (t) => {
   t.same(seen, ['back'])
 })
 
-t.test('a dial while cut waits until its time is over', async (t) => {
+void t.test('a dial while cut waits until its time is over', async (t) => {
   const { links, clock, dial } = await linked()
   links.cut()
   let outcome = ''

@@ -63,14 +63,14 @@ async function world() {
   return { sim, states, front: started, connect, counts, kill: () => sim.kill(a1) }
 }
 
-t.test('connections spread evenly over the ready apiservers', async (t) => {
+void t.test('connections spread evenly over the ready apiservers', async (t) => {
   const { front, connect, counts } = await world()
   t.equal(front.isReady(), true)
   for (let i = 0; i < 4; i += 1) await connect()
   t.same(counts(), { 'a1:1': 2, 'a2:1': 2 })
 })
 
-t.test(
+void t.test(
   'one that says "not ready" gets no new connections while another is ready, and keeps its old ones',
   async (t) => {
     const { sim, states, connect, counts } = await world()
@@ -82,7 +82,7 @@ t.test(
   },
 )
 
-t.test('one that falls silent loses its connections, so that clients turn to the other', async (t) => {
+void t.test('one that falls silent loses its connections, so that clients turn to the other', async (t) => {
   const { sim, states, front, connect, counts } = await world()
   for (let i = 0; i < 4; i += 1) await connect()
   states.a1.silent = true

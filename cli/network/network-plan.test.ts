@@ -14,14 +14,14 @@ const network = planCluster({
   networkIndex: 0,
 }).network
 
-t.test('every interface name fits into the kernel’s 15 characters', async (t) => {
+void t.test('every interface name fits into the kernel’s 15 characters', async (t) => {
   if (network === undefined) throw new Error('no network')
   for (const name of [network.bridge, ...network.nodes.map((node) => hostLinkOf(network, node))]) {
     t.ok(name.length <= 15, name)
   }
 })
 
-t.test('whatever is made on the host is removed again', async (t) => {
+void t.test('whatever is made on the host is removed again', async (t) => {
   if (network === undefined) throw new Error('no network')
   const made = hostLines(network).flatMap((line) => /^(?:link add|netns add) (\S+)/.exec(line)?.[1] ?? [])
   const removed = removalLines(network).flatMap(
@@ -30,7 +30,7 @@ t.test('whatever is made on the host is removed again', async (t) => {
   t.same([...made].sort(), [...removed].sort())
 })
 
-t.test('a node has a route to every other node’s pods and none to its own', async (t) => {
+void t.test('a node has a route to every other node’s pods and none to its own', async (t) => {
   if (network === undefined) throw new Error('no network')
   const [first] = network.nodes
   if (first === undefined) throw new Error('no node')
@@ -39,7 +39,7 @@ t.test('a node has a route to every other node’s pods and none to its own', as
   t.notOk(routes.some((line) => line.includes(first.podCidr)))
 })
 
-t.test('the host gets one table of its own, which can be applied twice', async (t) => {
+void t.test('the host gets one table of its own, which can be applied twice', async (t) => {
   if (network === undefined) throw new Error('no network')
   const rules = hostRules(network)
   t.ok(rules.startsWith('table ip skedia_abc123\ndelete table ip skedia_abc123\n'))

@@ -44,7 +44,7 @@ export async function endPods(powers: CleanupPowers, target: CleanupTarget): Pro
 }
 
 /** Takes away everything of the nodes but their files: shims, mounts, namespaces, rules, routes, control groups. */
-export async function removeNodes(powers: CleanupPowers, shell: Shell, target: CleanupTarget): Promise<void> {
+export async function removeNodes(powers: CleanupPowers, target: CleanupTarget): Promise<void> {
   if (target.cluster.network === undefined) return
   await endPods(powers, target)
   await endShims(powers, target)

@@ -73,7 +73,7 @@ function statusOf(observations: readonly Observation[]) {
   })
 }
 
-t.test('three members, one leader: one more may be lost', async (t) => {
+void t.test('three members, one leader: one more may be lost', async (t) => {
   const status = statusOf([
     member('m1', { role: 'follower', leaderId: 'm2', applied: 8 }),
     member('m2', { role: 'leader', leaderId: 'm2' }),
@@ -86,7 +86,7 @@ t.test('three members, one leader: one more may be lost', async (t) => {
   t.match(renderStatus(status, ''), /m2 leads term 2 · 3 of 3 members up · can lose 1 more member/)
 })
 
-t.test('two of three: a quorum that tolerates no more', async (t) => {
+void t.test('two of three: a quorum that tolerates no more', async (t) => {
   const status = statusOf([
     member('m1', {}),
     member('m2', { role: 'leader', leaderId: 'm2' }),
@@ -97,7 +97,7 @@ t.test('two of three: a quorum that tolerates no more', async (t) => {
   t.match(renderStatus(status, ' --name x'), /skedia start m1 --name x/)
 })
 
-t.test('one of three: no quorum, and the text says what to type', async (t) => {
+void t.test('one of three: no quorum, and the text says what to type', async (t) => {
   const status = statusOf([
     member('m1', {}),
     member('m2', { isPaused: true }),
@@ -111,7 +111,7 @@ t.test('one of three: no quorum, and the text says what to type', async (t) => {
   t.match(text, /skedia resume m2/)
 })
 
-t.test('a deposed leader that was cut off and still believes to lead does not count', async (t) => {
+void t.test('a deposed leader that was cut off and still believes to lead does not count', async (t) => {
   const status = statusOf([
     member('m1', { role: 'leader', leaderId: 'm1', term: 2, isCut: true }),
     member('m2', { role: 'leader', leaderId: 'm2', term: 3 }),
@@ -121,7 +121,7 @@ t.test('a deposed leader that was cut off and still believes to lead does not co
   t.equal(status.toleratesLosing, 0)
 })
 
-t.test('a follower that follows somebody else is no part of the quorum', async (t) => {
+void t.test('a follower that follows somebody else is no part of the quorum', async (t) => {
   const status = statusOf([
     member('m1', { role: 'leader', leaderId: 'm1' }),
     member('m2', { role: 'candidate' }),
@@ -130,7 +130,7 @@ t.test('a follower that follows somebody else is no part of the quorum', async (
   t.equal(status.quorum, false)
 })
 
-t.test('the fake runtime is said plainly', async (t) => {
+void t.test('the fake runtime is said plainly', async (t) => {
   t.match(
     renderStatus(statusOf([member('m1', { role: 'leader', leaderId: 'm1' })]), ''),
     /SIMULATED by the fake runtime \(runc missing\)/,

@@ -4,7 +4,7 @@ import { endLeftovers, rememberChildren } from './leftovers.ts'
 
 const path = '/c/run/processes.json'
 
-t.test('what an earlier supervisor left running is ended, and named', async (t) => {
+void t.test('what an earlier supervisor left running is ended, and named', async (t) => {
   const powers = { clock: new FakeClock(), files: new FakeFiles(), processes: new FakeProcesses() }
   powers.processes.alive.set(11, 5).set(12, 6)
   rememberChildren(powers, path, [
@@ -16,7 +16,7 @@ t.test('what an earlier supervisor left running is ended, and named', async (t) 
   t.equal(powers.processes.alive.size, 0)
 })
 
-t.test('a process that only took over the number is left alone', async (t) => {
+void t.test('a process that only took over the number is left alone', async (t) => {
   const powers = { clock: new FakeClock(), files: new FakeFiles(), processes: new FakeProcesses() }
   powers.processes.alive.set(11, 5)
   rememberChildren(powers, path, [{ name: 'm1', pid: 11 }])
@@ -25,7 +25,7 @@ t.test('a process that only took over the number is left alone', async (t) => {
   t.equal(powers.processes.alive.has(11), true)
 })
 
-t.test('a torn file counts as none', async (t) => {
+void t.test('a torn file counts as none', async (t) => {
   const powers = { clock: new FakeClock(), files: new FakeFiles(), processes: new FakeProcesses() }
   powers.files.write(path, '[{"name":"m1","pi')
   t.same(await endLeftovers(powers, path), [])

@@ -19,7 +19,7 @@ function supervised() {
   return { clock, processes, process }
 }
 
-t.test('a death that nobody asked for is restarted, each time after twice the wait', async (t) => {
+void t.test('a death that nobody asked for is restarted, each time after twice the wait', async (t) => {
   const { clock, processes, process } = supervised()
   await process.start()
   for (const waitMs of [backoffFirstMs, backoffFirstMs * 2, backoffFirstMs * 4]) {
@@ -36,7 +36,7 @@ t.test('a death that nobody asked for is restarted, each time after twice the wa
   t.equal(process.view().restarts, 3)
 })
 
-t.test('the wait never exceeds its bound, and a healthy run resets it', async (t) => {
+void t.test('the wait never exceeds its bound, and a healthy run resets it', async (t) => {
   const { clock, processes, process } = supervised()
   await process.start()
   for (let i = 0; i < 12; i += 1) {
@@ -51,7 +51,7 @@ t.test('the wait never exceeds its bound, and a healthy run resets it', async (t
   t.equal(process.view().failuresInRow, 1)
 })
 
-t.test('a killed process stays down until it is started', async (t) => {
+void t.test('a killed process stays down until it is started', async (t) => {
   const { clock, processes, process } = supervised()
   await process.start()
   await process.kill()
@@ -65,7 +65,7 @@ t.test('a killed process stays down until it is started', async (t) => {
   t.equal(process.view().restarts, 0, 'a start that was asked for is no restart')
 })
 
-t.test('kill during the back-off cancels the restart', async (t) => {
+void t.test('kill during the back-off cancels the restart', async (t) => {
   const { clock, processes, process } = supervised()
   await process.start()
   processes.children[0]?.end({ code: 1 })
@@ -75,7 +75,7 @@ t.test('kill during the back-off cancels the restart', async (t) => {
   t.equal(processes.children.length, 1)
 })
 
-t.test('a process that ignores SIGTERM is killed when its grace is over', async (t) => {
+void t.test('a process that ignores SIGTERM is killed when its grace is over', async (t) => {
   const { clock, processes, process } = supervised()
   processes.ignoresTerm = true
   await process.start()
@@ -88,7 +88,7 @@ t.test('a process that ignores SIGTERM is killed when its grace is over', async 
   t.equal(process.view().phase, 'stopped')
 })
 
-t.test('pause and resume signal a running process and refuse one that is down', async (t) => {
+void t.test('pause and resume signal a running process and refuse one that is down', async (t) => {
   const { processes, process } = supervised()
   t.equal(process.pause(), false)
   await process.start()
@@ -99,7 +99,7 @@ t.test('pause and resume signal a running process and refuse one that is down', 
   t.same(processes.children[0]?.signals, ['SIGSTOP', 'SIGCONT'])
 })
 
-t.test('a program that cannot be started is tried again and says why', async (t) => {
+void t.test('a program that cannot be started is tried again and says why', async (t) => {
   const { clock, processes, process } = supervised()
   processes.cannotSpawn = true
   await process.start()

@@ -110,11 +110,11 @@ async function stayInForeground(
   const asked = new Promise<void>((resolve) =>
     stopping.signal.addEventListener('abort', () => resolve(), { once: true }),
   )
-  let running: RunningCluster | undefined
+  const started: { cluster?: RunningCluster } = {}
   const ask = () => {
     if (stopping.signal.aborted) {
       shell.stderr.write('killing everything now\n')
-      void (running?.stopNow() ?? Promise.resolve()).finally(() => shell.exit(exitCodes.interrupted))
+      void (started.cluster?.stopNow() ?? Promise.resolve()).finally(() => shell.exit(exitCodes.interrupted))
     }
     stopping.abort(
       new CliError({
@@ -127,7 +127,7 @@ async function stayInForeground(
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) shell.onSignal(signal, ask)
 
   if (form !== 'json') write(`skedia ${version} · node ${shell.nodeVersion} · ${shell.platform}\n\n`)
-  running = await bringUp({
+  const running = await bringUp({
     shell,
     powers,
     dir,
@@ -139,6 +139,7 @@ async function stayInForeground(
     onStop: () => stopping.abort(),
     signal: stopping.signal,
   })
+  started.cluster = running
   const code = announce(shell, running, form)
   await asked
   if (form !== 'json') write('\nstopping: processes, then pods (Ctrl-C again kills at once)\n')
