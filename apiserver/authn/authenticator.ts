@@ -3,6 +3,7 @@
  *
  *     bearer token        a ServiceAccount JWT; one that does not verify is a 401, not anonymous
  *     client certificate  CN is the user, O are the groups; verified by the TLS layer
+ *     bad certificate     expired or of an unknown issuer: a 401 that says why
  *     nothing             system:anonymous, whom authorization lets see health and version only
  *
  * A browser or a kubelet may present both; the certificate then counts (as upstream's union does).
@@ -25,10 +26,14 @@ export class Authenticator {
   }
 
   /** @throws ApiError 401 for credentials that are not valid */
-  async authenticate(request: Pick<HttpRequest, 'headers' | 'peer'>): Promise<User> {
+  async authenticate(request: Pick<HttpRequest, 'headers' | 'peer' | 'peerError'>): Promise<User> {
     if (request.peer && request.peer.commonName !== '') return certificateUser(request.peer)
     const token = bearerToken(request.headers['authorization'])
-    if (token === undefined) return anonymous
+    if (token === undefined) {
+      if (request.peerError !== undefined)
+        throw unauthorized(`Unauthorized: the client certificate was not accepted: ${request.peerError}`)
+      return anonymous
+    }
     const user = await this.#tokens.authenticate(token, [])
     if (!user) throw unauthorized()
     return authenticated(user)

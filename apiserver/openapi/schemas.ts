@@ -71,7 +71,6 @@ function definitionSchema(definition: Definition, dialect: SchemaDialect): Json 
   const required = fields.filter((field) => field.isRequired).map((field) => field.name)
   const properties = Object.fromEntries(fields.map((field) => [field.name, fieldSchema(field, dialect)]))
   return {
-    description: '',
     type: 'object',
     ...(required.length === 0 ? {} : { required }),
     ...(fields.length === 0 ? {} : { properties }),
@@ -84,7 +83,6 @@ function fieldSchema(field: FieldSchema, dialect: SchemaDialect): Json {
   const base = typeSchema(field.type, dialect)
   const isRef = '$ref' in base
   return {
-    description: '',
     ...(isRef && dialect.version === 3 ? { allOf: [base] } : base),
     ...(field.format === undefined || isRef ? {} : { format: field.format }),
     ...(field.default === undefined ? {} : { default: field.default }),

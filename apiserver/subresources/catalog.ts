@@ -1,18 +1,25 @@
 /** Subresources that are more than another view of the object, one line each. */
 import type { Kind } from '../../api/kind.ts'
+import { serveApproval } from './approval.ts'
 import { serveBinding } from './binding.ts'
 import { serveEviction } from './eviction.ts'
 import { serveFinalize } from './finalize.ts'
 import { serveLog } from './log.ts'
+import { serveEphemeralContainers, serveResize } from './pod-parts.ts'
+import { serveNodeProxy } from './proxy.ts'
 import { serveScale } from './scale.ts'
 import type { SubresourceVerb } from './subresource.ts'
 import { serveToken } from './token.ts'
 
 const catalog: Readonly<Record<string, SubresourceVerb>> = {
+  'certificatesigningrequests/approval': serveApproval,
   'namespaces/finalize': serveFinalize,
+  'nodes/proxy': serveNodeProxy,
   'pods/binding': serveBinding,
+  'pods/ephemeralcontainers': serveEphemeralContainers,
   'pods/eviction': serveEviction,
   'pods/log': serveLog,
+  'pods/resize': serveResize,
   'serviceaccounts/token': serveToken,
 }
 
