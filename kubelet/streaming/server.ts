@@ -17,12 +17,16 @@ import type { PodManager } from '../pod-manager.ts'
 import type { ContainerRecord } from '../runtime/oci-runtime.ts'
 import type { WorkerContext } from '../worker-context.ts'
 import { LogSource } from './logs.ts'
+import { chooseProtocol, commandProtocols, serveAttach, serveExec } from './remote-command.ts'
+import { acceptHeaders } from './web-socket.ts'
 
 export interface ServerOptions {
   readonly context: WorkerContext
   readonly manager: PodManager
   readonly port: number
 }
+
+type Found = { readonly record: ContainerRecord } | { readonly refusal: HttpResponse }
 
 const masters = 'system:masters'
 
@@ -79,7 +83,57 @@ class KubeletServer {
   async upgrade(request: HttpRequest): Promise<HttpResponse | HttpUpgrade> {
     const refusal = this.#refuse(request.peer)
     if (refusal !== undefined) return refusal
-    return text(404, `nothing to upgrade at ${request.url}`)
+    const url = new URL(request.url, 'https://kubelet')
+    const [, verb, ...rest] = url.pathname.split('/')
+    const path = rest.map(decodeURIComponent)
+    const key = request.headers['sec-websocket-key']
+    if (verb !== 'exec' && verb !== 'attach') return text(404, `nothing to upgrade at ${url.pathname}`)
+    if (key === undefined) {
+      return text(
+        400,
+        `${verb} is served over WebSocket only, and the request asks for ${request.headers.upgrade}: use kubectl 1.30 or newer`,
+      )
+    }
+    const protocol = chooseProtocol(request.headers['sec-websocket-protocol'], commandProtocols)
+    if (protocol === undefined)
+      return text(400, `no subprotocol in common: this kubelet speaks ${commandProtocols.join(', ')}`)
+    const serve = verb === 'exec' ? await this.#exec(path, url.searchParams) : await this.#attach(path)
+    return typeof serve === 'function' ? { status: 101, headers: acceptHeaders(key, protocol), serve } : serve
+  }
+
+  async #exec(path: readonly string[], query: URLSearchParams): Promise<HttpResponse | HttpUpgrade['serve']> {
+    const found = await this.#running(path)
+    if ('refusal' in found) return found.refusal
+    const command = query.getAll('command')
+    if (command.length === 0) return text(400, 'you must specify at least 1 command for the container')
+    const hasTty = query.get('tty') === 'true'
+    const hasStdin = query.get('stdin') === 'true'
+    const session = await this.#context.host.runtime.openExec(found.record.id, { command, hasTty, hasStdin })
+    return (connection) => serveExec(connection, { session, hasTty })
+  }
+
+  async #attach(path: readonly string[]): Promise<HttpResponse | HttpUpgrade['serve']> {
+    const found = await this.#running(path)
+    if ('refusal' in found) return found.refusal
+    const { runtime } = this.#context.host
+    const { id } = found.record
+    const worker = this.#manager.find(path[0] ?? '', path[1] ?? '')
+    const hasStdin = worker?.pod.spec?.containers.find((one) => one.name === path[2])?.stdin === true
+    const log = new LogSource(runtime, id, {
+      isFollowed: true,
+      hasTimestamps: false,
+      tailLines: 0,
+      limitBytes: undefined,
+      sinceMs: undefined,
+    })
+    return (connection) => serveAttach(connection, { runtime, id, log, hasStdin })
+  }
+
+  async #running(path: readonly string[]): Promise<Found> {
+    const [namespace = '', name = '', container = ''] = path
+    const found = await this.#container(namespace, name, container, false)
+    if ('refusal' in found || found.record.state === 'running') return found
+    return { refusal: text(400, `container "${container}" of pod "${name}" is not running`) }
   }
 
   #refuse(peer: PeerIdentity | undefined): HttpResponse | undefined {
@@ -122,12 +176,7 @@ class KubeletServer {
   }
 
   /** The container that is meant: its newest record, or the one before it. */
-  async #container(
-    namespace: string,
-    name: string,
-    container: string,
-    isPrevious: boolean,
-  ): Promise<{ readonly record: ContainerRecord } | { readonly refusal: HttpResponse }> {
+  async #container(namespace: string, name: string, container: string, isPrevious: boolean): Promise<Found> {
     const worker = this.#manager.find(namespace, name)
     if (worker === undefined)
       return { refusal: text(404, `pod "${namespace}/${name}" not found on this node`) }

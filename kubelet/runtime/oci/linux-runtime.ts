@@ -30,6 +30,7 @@ import {
   writeJson,
 } from './container-directory.ts'
 import { openExecSession } from './exec-session.ts'
+import { writeFifo } from './fifo.ts'
 import { resolveUser } from './image-user.ts'
 import { lastWords } from './last-words.ts'
 import { parseExit, shimArguments, shimProgram } from './shim.ts'
@@ -237,7 +238,7 @@ class LinuxRuntime implements OciRuntime {
     const fifo = `${this.#directory(id)}/stdin`
     if (!this.#files.exists(fifo))
       throw new RuntimeError('E_NO_CONTAINER', `container ${id} has no open standard input (stdin: true)`)
-    this.#files.write(fifo, bytes, { append: true })
+    await writeFifo(this.#options.clock, fifo, bytes)
   }
 
   readLog(id: string, position: number, lengthMax: number): Uint8Array {
