@@ -211,7 +211,7 @@ class Storm {
   }
 }
 
-t.test(
+void t.test(
   'in any weather the five properties of Figure 3 hold, and what is committed lies on a quorum of disks',
   (t) => {
     let commands = 0

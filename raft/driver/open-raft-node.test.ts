@@ -76,7 +76,7 @@ function leaderOf(members: readonly Member[]): Member | undefined {
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-t.test('three members elect one leader and replicate to all', async (t) => {
+void t.test('three members elect one leader and replicate to all', async (t) => {
   const { world, members } = cluster(1n)
   t.ok(await world.runUntil(() => leaderOf(members) !== undefined, 2000))
   const leader = leaderOf(members)
@@ -85,7 +85,7 @@ t.test('three members elect one leader and replicate to all', async (t) => {
   t.same(world.violations, [])
 })
 
-t.test('a single member elects itself at once and commits alone', async (t) => {
+void t.test('a single member elects itself at once and commits alone', async (t) => {
   const { world, members } = cluster(2n, 1)
   t.ok(await world.runUntil(() => leaderOf(members) !== undefined, 100, 1))
   t.ok(leaderOf(members)?.node?.propose(bytes('x')).accepted)

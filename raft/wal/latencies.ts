@@ -10,6 +10,11 @@ export class Latencies {
     this.#count += 1
   }
 
+  /** How many durations there were. */
+  get count(): number {
+    return this.#count
+  }
+
   /** The latest duration. */
   get last(): number {
     return this.#count === 0 ? 0 : (this.#ring[(this.#count - 1) % kept] ?? 0)

@@ -78,6 +78,8 @@ export class Wal {
   #current: Segment | undefined
   #currentRef: ReleasableSegment | undefined
   #segmentSequence = 0
+  /** Recovery cut a torn tail, and no sync has confirmed that since. */
+  #isCutUnsynced = false
   #position = segmentHeaderBytes
   #ordinal = 0
   #crc = 0
@@ -204,6 +206,7 @@ export class Wal {
     this.#position = tail.position
     this.#ordinal = tail.ordinal
     this.#crc = tail.crc
+    this.#isCutUnsynced = recovered.cutBytes > 0
   }
 
   #closeBatch(): void {
@@ -221,9 +224,28 @@ export class Wal {
       this.#write(batch, this.#current, batch.writer)
       return
     }
+    if (this.#isCutUnsynced && this.#current) {
+      this.#confirmCut(this.#current, batch)
+      return
+    }
     const sequence = this.#segmentSequence + 1
     const sizeBytesMin = segmentHeaderBytes + size + preambleBytesMax
     this.#maker.take(sequence, sizeBytesMin, (segment) => this.#guard(() => this.#begin(segment, batch)))
+  }
+
+  /**
+   * Once a later segment is in use, garbage at the end of this one would be taken for damage: what recovery cut
+   * must be gone durably before.
+   */
+  #confirmCut(current: Segment, batch: Batch): void {
+    current.file.sync((error) => {
+      if (this.#state !== 'open') current.file.close()
+      else if (error) this.#fail(error)
+      else {
+        this.#isCutUnsynced = false
+        this.#guard(() => this.#place(batch))
+      }
+    })
   }
 
   /** Switches to a new segment; its first frame repeats the hard state, so that it can stand alone. */
@@ -265,6 +287,7 @@ export class Wal {
 
   #synced(batch: Batch, tookMs: number): void {
     this.latencies.add(tookMs)
+    this.#isCutUnsynced = false
     if (this.#currentRef) this.#currentRef.lastIndex = Math.max(this.#currentRef.lastIndex, batch.lastIndex)
     batch.writer.clear()
     this.#spare = batch.writer
