@@ -20,6 +20,8 @@ export type Fault = { readonly atMs: number; readonly durationMs: number } & (
         | 'slow-disk'
       readonly target: string
     }
+  /** Every store member loses power at one instant. */
+  | { readonly kind: 'blackout' }
   | { readonly kind: 'cut'; readonly from: string; readonly to: string }
   | { readonly kind: 'loss' | 'delay' | 'reset'; readonly a: string; readonly b: string }
 )
@@ -29,6 +31,7 @@ export type FaultKind = Fault['kind']
 const kinds: readonly FaultKind[] = [
   'kill',
   'power-cut',
+  'blackout',
   'pause',
   'isolate',
   'isolate-inbound',
@@ -61,6 +64,8 @@ function drawFault(
   const time = { atMs, durationMs }
   const target = pick(random, memberOnly.has(kind) || random.float() < 0.5 ? names.members : names.all)
   switch (kind) {
+    case 'blackout':
+      return { ...time, kind }
     case 'cut':
       return { ...time, kind, from: target, to: pick(random, names.all) }
     case 'loss':
@@ -99,6 +104,13 @@ export function carryOut(cluster: SimCluster, fault: Fault): void {
       if (fault.kind === 'kill') slot.kill()
       else slot.cutPower()
       after(() => slot.start())
+      return
+    }
+    case 'blackout': {
+      for (const name of cluster.members) cluster.slot(name).cutPower()
+      after(() => {
+        for (const name of cluster.members) cluster.slot(name).start()
+      })
       return
     }
     case 'pause': {

@@ -111,18 +111,21 @@ export async function findDivergence(
   return problems
 }
 
-/** The watch that ran all along ended with the same state as a read of everything. */
+/** The watch that ran all along has the same state as a read at its revision. */
 export async function findWatchGaps(store: StoreClient, observer: Observer): Promise<readonly string[]> {
-  const { kvs } = await store.range({ ...everything, revision: observer.revision })
+  // The watch goes on while the read is under way: compare with what it had when the revision was taken.
+  const { revision } = observer
+  const state = new Map(observer.state)
+  const { kvs } = await store.range({ ...everything, revision })
   const read = new Map(kvs.map((kv) => [text.decode(kv.key), kv.modRevision]))
   const problems: string[] = []
-  for (const [key, { modRevision }] of observer.state) {
-    if (read.get(key) !== modRevision)
+  for (const [key, { modRevision }] of state) {
+    if (read.get(key) !== modRevision) {
       problems.push(
         `the watch ended with ${key} at revision ${modRevision}, the store has ${read.get(key) ?? 'none'}`,
       )
+    }
   }
-  for (const key of read.keys())
-    if (!observer.state.has(key)) problems.push(`the watch never delivered ${key}`)
+  for (const key of read.keys()) if (!state.has(key)) problems.push(`the watch never delivered ${key}`)
   return problems
 }
