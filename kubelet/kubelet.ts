@@ -44,6 +44,7 @@ export async function startKubelet(
   const podInformer = informers.for(pods, { fieldSelector: `spec.nodeName=${config.nodeName}` })
   const serviceInformer = informers.for(services)
   const status = new StatusManager({ client: config.client, clock: powers.clock, log })
+  let mayStart = false
   const context: WorkerContext = {
     powers,
     config,
@@ -52,6 +53,7 @@ export async function startKubelet(
     events,
     isSimulated: !runtime.isReal,
     nodeMemoryBytes: facts.memoryBytes,
+    mayStart: () => mayStart,
     services: () => serviceInformer.list(),
     facts: (_, podIP) => ({
       podIP,
@@ -91,6 +93,7 @@ export async function startKubelet(
   informers.start()
   tasks.run('first list', async (signal) => {
     await informers.waitForSync(signal)
+    mayStart = true
     manager.synced(new Set(podInformer.list().map((pod) => pod.metadata.uid ?? '')))
   })
   return {

@@ -2,8 +2,9 @@
  * All pods of the node: which worker there is, which pods come in, what belongs to nobody.
  *
  * At the start it takes up what an earlier kubelet left: every pod of which something runs, from its
- * checkpoint, so containers are watched and restarted before any apiserver answers. Only once the API has
- * been heard are pods ended that it does not know. A pod is started only from a consistent list or a watch.
+ * checkpoint, so containers are watched before any apiserver answers. Only once the API has
+ * been heard are pods ended that it does not know, and containers started: the pod may long be elsewhere
+ * (kubernetes#59848). A pod is started only from a consistent list or a watch.
  */
 import { isPodTerminal } from '../api/core/pod-conditions.ts'
 import type { Node, Pod } from '../api/types.ts'
@@ -109,11 +110,13 @@ export class PodManager {
     entry.isGone = true
     if (entry.worker.isFinished) this.#dispose(uid, entry)
     // Deleted by force: nobody waits for it any more, but its processes get their grace all the same.
-    else entry.worker.terminate({ graceSeconds: graceSecondsOf(entry.worker.pod) })
+    else
+      entry.worker.terminate({ graceSeconds: pod.metadata.deletionGracePeriodSeconds ?? graceSecondsOf(pod) })
   }
 
-  /** The first list is here: end every pod that it does not have. */
+  /** The first list is here: end every pod that it does not have, let the others start containers. */
   synced(known: ReadonlySet<string>): void {
+    this.notify(undefined)
     for (const [uid, { worker }] of [...this.#entries]) if (!known.has(uid)) this.delete(worker.pod)
   }
 

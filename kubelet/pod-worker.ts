@@ -7,6 +7,7 @@
  *     exit, probe ─┼─► pass: observe → plan              ├─► next pass
  *     timer ───────┘                      └─ status ─────┘
  */
+import { isPodTerminal } from '../api/core/pod-conditions.ts'
 import { qosClass } from '../api/core/pod-resources.ts'
 import type { Container, ObjectReference, Pod, PodStatus } from '../api/types.ts'
 import { messageOf, unreachable } from '../platform/assert.ts'
@@ -18,7 +19,15 @@ import { startContainer } from './container-start.ts'
 import { pullErrorShownMs } from './container-status.ts'
 import { ensureImage } from './image-puller.ts'
 import type { Sandbox } from './network/pod-network.ts'
-import type { Operation, PodObservation, ProbeFindings, Termination, Waiting } from './pod-model.ts'
+import {
+  initContainersOf,
+  mainContainersOf,
+  type Operation,
+  type PodObservation,
+  type ProbeFindings,
+  type Termination,
+  type Waiting,
+} from './pod-model.ts'
 import { graceSecondsOf, type PodAction, type PodPlan, planPod } from './pod-plan.ts'
 import { podStatusOf } from './pod-status.ts'
 import { ContainerProbes } from './probes/container-probes.ts'
@@ -32,6 +41,14 @@ const slowBackoff = { initialMs: 10_000, maxMs: 300_000, forgetAfterMs: 1_200_00
 const refreshMs = 60_000
 /** Timers are never set further than this, so a wall clock that jumped back does no lasting harm. */
 const wakeMaxMs = 300_000
+
+/** What is not done before the API has been heard. */
+const startActions: ReadonlySet<PodAction['kind']> = new Set([
+  'create-sandbox',
+  'remove-sandbox',
+  'pull-image',
+  'start-container',
+])
 
 type Failure = { readonly atMs: number; readonly backoff: Backoff; readonly waiting: Waiting }
 
@@ -111,6 +128,7 @@ export class PodWorker {
     const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata
     if (deletionTimestamp !== undefined)
       this.terminate({ graceSeconds: deletionGracePeriodSeconds ?? graceSecondsOf(pod) })
+    else if (isPodTerminal(pod)) this.terminate({ graceSeconds: graceSecondsOf(pod) })
     this.notify()
   }
 
@@ -163,7 +181,8 @@ export class PodWorker {
     const nowMs = clock.wallMs()
     const observed = this.#observe(containers)
     const plan = planPod({ pod: this.#pod, observed, nowMs })
-    for (const action of plan.actions) this.#begin(action)
+    const mayStart = this.#context.mayStart()
+    for (const action of plan.actions) if (mayStart || !startActions.has(action.kind)) this.#begin(action)
     if (plan.isFinished && this.#operations.size === 0) await this.#finish()
     this.#report(this.#observe(containers), nowMs)
     this.#refreshVolumes(nowMs)
@@ -437,6 +456,16 @@ export class PodWorker {
   }
 
   #report(observed: PodObservation, nowMs: number): void {
+    const known = this.#status
+    // A finished pod whose records are gone (another machine directory): the API knows better than we.
+    if (
+      known?.phase !== undefined &&
+      isPodTerminal({ ...this.#pod, status: known }) &&
+      observed.containers.length === 0
+    ) {
+      this.#context.report(this.#pod, known, this.#isFinished)
+      return
+    }
     const status = podStatusOf({
       pod: this.#pod,
       observed,
@@ -446,8 +475,30 @@ export class PodWorker {
       previous: this.#status,
       isFinished: this.#isFinished,
     })
+    this.#tellBackoffs(status)
     this.#status = status
     this.#context.report(this.#pod, status, this.#isFinished)
+  }
+
+  /** An event when a container begins to wait for its next try. */
+  #tellBackoffs(status: PodStatus): void {
+    const waitingOf = (known: PodStatus | undefined, name: string) =>
+      [...(known?.initContainerStatuses ?? []), ...(known?.containerStatuses ?? [])].find(
+        (one) => one.name === name,
+      )?.state?.waiting
+    const { namespace, name, uid } = this.#pod.metadata
+    for (const container of [...initContainersOf(this.#pod), ...mainContainersOf(this.#pod)]) {
+      const reason = waitingOf(status, container.name)?.reason
+      if (reason === waitingOf(this.#status, container.name)?.reason) continue
+      const message =
+        reason === 'CrashLoopBackOff'
+          ? `Back-off restarting failed container ${container.name} in pod ${name}_${namespace}(${uid})`
+          : reason === 'ImagePullBackOff'
+            ? `Back-off pulling image "${container.image}"`
+            : undefined
+      if (message !== undefined)
+        this.#context.events.eventFor(this.#reference(container), 'Warning', 'BackOff', message)
+    }
   }
 
   #schedule(plan: PodPlan, nowMs: number): void {

@@ -20,6 +20,8 @@ export interface WorkerContext {
   /** Appended to a pod's first event where containers are simulated. */
   readonly isSimulated: boolean
   readonly nodeMemoryBytes: number
+  /** False until the API has been heard: what runs goes on, nothing is started from an old belief. */
+  readonly mayStart: () => boolean
   readonly services: () => readonly Service[]
   readonly facts: (pod: Pod, podIP: string) => PodFacts
   /** Has a pod's status written; `isFinished`: nothing of it runs, it may be deleted for good. */

@@ -180,6 +180,8 @@ export interface OciRuntime {
   writeInput(id: string, bytes: Uint8Array): Promise<void>
   /** The log in CRI's format, from a byte position; empty at its present end. */
   readLog(id: string, position: number, lengthMax: number): Uint8Array
+  /** Its present length; shrinks when the log is rotated. */
+  logLength(id: string): number
   /** Calls back after the log grew or the container ended. */
   watchLog(id: string, onChange: () => void): { close(): void }
   /** Bytes that the container's memory cgroup holds and CPU time used, where known. */

@@ -116,7 +116,16 @@ export class LogSource implements ByteSource {
     wake?.()
   }
 
+  /** The log was rotated: the old file's watch says nothing about the new one. */
+  #beginAnew(): void {
+    this.#position = 0
+    if (this.#watch === undefined) return
+    this.#watch.close()
+    this.#watch = this.#runtime.watchLog(this.#id, () => this.#onChange())
+  }
+
   #take(): { readonly chunk: Uint8Array; readonly hasRead: boolean } {
+    if (this.#runtime.logLength(this.#id) < this.#position) this.#beginAnew()
     const bytes = this.#runtime.readLog(this.#id, this.#position, readBytesMax)
     const { records, lengthBytes } = splitRecords(bytes)
     this.#position += lengthBytes

@@ -68,6 +68,11 @@ export class LinuxVolumeHost implements VolumeHost {
     return directory
   }
 
+  async find(podUid: string, volume: string): Promise<string | undefined> {
+    const path = this.#volume(podUid, volume)
+    return this.#files.exists(path) ? path : undefined
+  }
+
   async checkHostPath(path: string, type: string): Promise<void> {
     if (type === 'DirectoryOrCreate' && !this.#files.exists(path)) this.#files.makeDirectory(path)
     if (type === 'FileOrCreate' && !this.#files.exists(path)) this.#files.write(path, '')

@@ -11,6 +11,7 @@ import { isNotFound } from '../../api/meta/status.ts'
 import type { ConfigMap, Container, Pod, Secret, Volume } from '../../api/types.ts'
 import type { ApiClient } from '../../client/index.ts'
 import { type Clock, parseTime } from '../../platform/clock.ts'
+import { NetworkError } from '../../platform/network.ts'
 import { expand, type EnvVariable, type PodFacts } from '../environment.ts'
 import type { ContainerMount } from '../runtime/oci-runtime.ts'
 import { VolumeError, volumeContent } from './volume-content.ts'
@@ -33,6 +34,8 @@ export class PodVolumes {
   readonly #host: VolumeHost
   readonly #pod: Pod
   readonly #tokens = new Map<string, Token>()
+  readonly #lastConfigMaps = new Map<string, ConfigMap>()
+  readonly #lastSecrets = new Map<string, Secret>()
   #paths: ReadonlyMap<string, string> = new Map()
 
   /** Fetches nothing yet. */
@@ -58,25 +61,67 @@ export class PodVolumes {
   async fetchObjects(scope: 'volumes' | 'environment', signal: AbortSignal): Promise<PodObjects> {
     const names = scope === 'volumes' ? volumeReferences(this.#pod) : environmentReferences(this.#pod)
     const namespace = this.#pod.metadata.namespace
-    const found = new Map<string, ConfigMap>()
-    const foundSecrets = new Map<string, Secret>()
-    await Promise.all([
-      ...[...names.configMaps].map(async (name) => {
-        const object = await missing(this.#client.resource(configMaps, namespace).get(name, { signal }))
-        if (object !== undefined) found.set(name, object)
-      }),
-      ...[...names.secrets].map(async (name) => {
-        const object = await missing(this.#client.resource(secrets, namespace).get(name, { signal }))
-        if (object !== undefined) foundSecrets.set(name, object)
-      }),
+    const [found, foundSecrets] = await Promise.all([
+      this.#fetch(names.configMaps, this.#lastConfigMaps, (name) =>
+        this.#client.resource(configMaps, namespace).get(name, { signal }),
+      ),
+      this.#fetch(names.secrets, this.#lastSecrets, (name) =>
+        this.#client.resource(secrets, namespace).get(name, { signal }),
+      ),
     ])
     return { configMap: (name) => found.get(name), secret: (name) => foundSecrets.get(name) }
   }
 
-  /** Makes, or brings up to date, every volume. @throws VolumeError, ApiError, NetworkError */
+  /** Fetches objects by name; while no apiserver answers, what was fetched last counts. */
+  async #fetch<T>(
+    names: ReadonlySet<string>,
+    last: Map<string, T>,
+    get: (name: string) => Promise<T>,
+  ): Promise<ReadonlyMap<string, T>> {
+    const found = new Map<string, T>()
+    const fetchOne = async (name: string) => {
+      try {
+        const object = await get(name)
+        found.set(name, object)
+        last.set(name, object)
+      } catch (error) {
+        const known = error instanceof NetworkError ? last.get(name) : undefined
+        if (known !== undefined) found.set(name, known)
+        else if (!isNotFound(error)) throw error
+      }
+    }
+    await Promise.all(Array.from(names, fetchOne))
+    return found
+  }
+
+  /**
+   * Makes, or brings up to date, every volume. While no apiserver answers, volumes that were made before are
+   * used as they are. @throws VolumeError, ApiError, NetworkError
+   */
   async refresh(facts: PodFacts, signal: AbortSignal): Promise<void> {
     const volumes = this.#pod.spec?.volumes ?? []
     if (volumes.length === 0) return
+    try {
+      await this.#makeAll(volumes, facts, signal)
+    } catch (error) {
+      const found =
+        error instanceof NetworkError && !signal.aborted ? await this.#findAll(volumes) : undefined
+      if (found === undefined) throw error
+      this.#paths = found
+    }
+  }
+
+  async #findAll(volumes: readonly Volume[]): Promise<ReadonlyMap<string, string> | undefined> {
+    const paths = new Map<string, string>()
+    for (const volume of volumes) {
+      const path = volume.hostPath?.path ?? (await this.#host.find(this.#pod.metadata.uid ?? '', volume.name))
+      if (path === undefined) return undefined
+      paths.set(volume.name, path)
+    }
+    return paths
+  }
+
+  async #makeAll(volumes: readonly Volume[], facts: PodFacts, signal: AbortSignal): Promise<void> {
     const objects = await this.fetchObjects('volumes', signal)
     await this.#fetchTokens(volumes, signal)
     const paths = new Map<string, string>()
@@ -201,15 +246,6 @@ function tokenStatus(answer: unknown): { readonly token: string; readonly expira
   if (status?.token === undefined)
     throw new VolumeError('the API server answered a token request without a token')
   return { token: status.token, expirationTimestamp: status.expirationTimestamp ?? '' }
-}
-
-async function missing<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
-  }
 }
 
 interface References {

@@ -29,6 +29,8 @@ export interface VolumeHost {
     readonly files: readonly VolumeFile[]
     readonly fsGroup: number | undefined
   }): Promise<string>
+  /** The host path of a volume that was made before, or undefined. */
+  find(podUid: string, volume: string): Promise<string | undefined>
   /** Checks or makes a host path by Kubernetes' HostPathType. @throws Error fit for an event */
   checkHostPath(path: string, type: string): Promise<void>
   /** The host path of `subPath` in a volume's directory, made when missing; never outside of it. @throws Error */

@@ -203,6 +203,7 @@ function createFakeVolumes(): VolumeHost {
   return {
     prepareDirectory: async ({ podUid, volume }) => path(podUid, volume),
     writeFiles: async ({ podUid, volume }) => path(podUid, volume),
+    find: async (podUid, volume) => (pods.has(podUid) ? path(podUid, volume) : undefined),
     checkHostPath: async () => {},
     resolveSubPath: async (volumePath, subPath) => `${volumePath}/${subPath}`,
     writePodFile: async (podUid, name) => path(podUid, name),

@@ -125,6 +125,10 @@ export class FakeRuntime implements OciRuntime {
     return this.#container(id).log.slice(position, position + lengthMax)
   }
 
+  logLength(id: string): number {
+    return this.#container(id).log.length
+  }
+
   watchLog(id: string, onChange: () => void): { close(): void } {
     const { podUid } = this.#container(id).record
     return this.subscribe((changed) => {

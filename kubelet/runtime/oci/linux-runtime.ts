@@ -54,6 +54,7 @@ export interface LinuxRuntimeOptions {
 const verbTimeoutMs = 120_000
 /** How often living containers are looked at, in case a shim was killed and cannot tell. */
 const relistMs = 10_000
+const logBytesMax = 10 * 1024 * 1024
 const execOutputMax = 10 * 1024
 
 /** Opens the runtime over its directory. */
@@ -183,6 +184,7 @@ class LinuxRuntime implements OciRuntime {
     }
     await this.#discard(id, stored)
     this.#files.remove(stored.record.logPath)
+    this.#files.remove(`${stored.record.logPath}.1`)
   }
 
   async releasePod(podUid: string): Promise<void> {
@@ -245,6 +247,10 @@ class LinuxRuntime implements OciRuntime {
     const path = this.#stored(id).record.logPath
     if (!this.#files.exists(path)) return new Uint8Array()
     return this.#files.readBytes(path, { position, length: lengthMax })
+  }
+
+  logLength(id: string): number {
+    return this.#files.stat(this.#stored(id).record.logPath)?.sizeBytes ?? 0
   }
 
   watchLog(id: string, onChange: () => void): { close(): void } {
@@ -405,6 +411,7 @@ class LinuxRuntime implements OciRuntime {
     if (this.#isClosed) return
     this.#relist = this.#options.clock.setTimer(relistMs, () => {
       for (const [id, stored] of this.#containers) {
+        this.#rotateLog(stored)
         if (stored.end !== undefined || stored.process === undefined || this.#isRunning(stored.process))
           continue
         this.#settle(id).then(
@@ -415,6 +422,15 @@ class LinuxRuntime implements OciRuntime {
       }
       this.#scheduleRelist()
     })
+  }
+
+  /** A long log is put aside, the shim begins a new one; one old log is kept. */
+  #rotateLog({ record, process, end }: StoredContainer): void {
+    if (process === undefined || end !== undefined) return
+    if ((this.#files.stat(record.logPath)?.sizeBytes ?? 0) < logBytesMax) return
+    this.#files.rename(record.logPath, `${record.logPath}.1`)
+    this.#files.write(record.logPath, '', { append: true })
+    this.#options.processes.kill(process.shimPid, 'SIGHUP')
   }
 
   #tell(podUid: string | undefined): void {
@@ -486,6 +502,7 @@ class LinuxRuntime implements OciRuntime {
   /** Takes away all of a container, however far it came. */
   async #discard(id: string, stored: StoredContainer | undefined): Promise<void> {
     if (stored?.end === undefined) {
+      if (stored?.process === undefined) this.#endCreators(id)
       await this.#runRuntime(['delete', '--force', id])
       await this.#unmount(`${this.#directory(id)}/rootfs`)
     }
@@ -493,6 +510,18 @@ class LinuxRuntime implements OciRuntime {
     this.#containers.delete(id)
     this.#files.remove(this.#directory(id))
     this.#files.remove(`${this.#options.rootDir}/exits/${id}`)
+  }
+
+  /** A kubelet that was killed while it made a container left a shim and a runc that go on making it. */
+  #endCreators(id: string): void {
+    for (const pid of this.#files.list('/proc').filter((name) => /^\d+$/.test(name))) {
+      try {
+        if (this.#files.readText(`/proc/${pid}/cmdline`).includes(id))
+          this.#options.processes.kill(Number(pid), 'SIGKILL')
+      } catch {
+        // It has just ended by itself.
+      }
+    }
   }
 
   #recordOf(stored: StoredContainer): ContainerRecord {
