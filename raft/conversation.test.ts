@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createNodeDisk } from '../platform/node/disk.ts'
-import { runConversation } from './conversation.ts'
+import { runConversation } from './conversation.fixture.ts'
 
 const directory = new URL('./testdata/', import.meta.url).pathname
 const disk = createNodeDisk()

@@ -6,7 +6,12 @@ export function createNodeClock(): Clock {
     wallMs: () => Date.now(),
     monotonicMs: () => performance.now(),
     setTimer: (delayMs, callback) => {
-      const handle = setTimeout(callback, Math.max(0, Math.ceil(delayMs)))
+      if (delayMs <= 0) {
+        // `setTimeout` would wait a whole millisecond: the event loop's next turn is what "after the current event" means.
+        const immediate = setImmediate(callback)
+        return { cancel: () => clearImmediate(immediate) }
+      }
+      const handle = setTimeout(callback, Math.ceil(delayMs))
       return { cancel: () => clearTimeout(handle) }
     },
   }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { simIdentity, SimWorld, type SimProcess } from '../../platform/sim/index.ts'
 import type { RaftMember, RaftNode } from '../raft-node.ts'
 import { toMemberId } from '../types.ts'
-import { FakeDisk, FakeStateMachine } from './fake-state-machine.ts'
+import { FakeDisk, FakeStateMachine } from './state-machine.fixture.ts'
 import { openRaftNode } from './open-raft-node.ts'
 import type { RaftTuning } from './tuning.ts'
 

@@ -1,7 +1,7 @@
 /**
  * Several `RawNode`s in one process, for tests: a network that is a list of messages, disks whose un-synced
  * part a crash forgets, and a state machine that is a list of entries. Nothing happens by itself; scripts
- * (`conversation.ts`) and random schedules (`raw-cluster.test.ts`) say what happens next.
+ * (`conversation.fixture.ts`) and random schedules (`raw-cluster.test.ts`) say what happens next.
  *
  * Whatever they do, `check` must hold after every step. Source of the invariants: Raft paper, Figure 3.
  */
