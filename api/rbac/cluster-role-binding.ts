@@ -1,7 +1,12 @@
-/** ClusterRoleBinding (rbac.authorization.k8s.io/v1). */
-import { nameAndAge } from '../meta/columns.ts'
+/** ClusterRoleBinding (rbac.authorization.k8s.io/v1): who has a role everywhere. */
 import { defineKind } from '../meta/kind-definition.ts'
 import type { ClusterRoleBinding } from '../types.ts'
+import {
+  bindingColumns,
+  setBindingDefaults,
+  validateBinding,
+  validateBindingUpdate,
+} from './rbac-validation.ts'
 
 /** The resource `clusterrolebindings`. */
 export const clusterRoleBindings = defineKind<ClusterRoleBinding>({
@@ -12,5 +17,8 @@ export const clusterRoleBindings = defineKind<ClusterRoleBinding>({
   namespaced: false,
   definition: 'io.k8s.api.rbac.v1.ClusterRoleBinding',
   nameFormat: 'path-segment',
-  columns: nameAndAge(),
+  setDefaults: setBindingDefaults,
+  validate: (binding) => validateBinding(binding, false),
+  validateUpdate: validateBindingUpdate,
+  columns: bindingColumns(),
 })

@@ -1,7 +1,8 @@
-/** ClusterRole (rbac.authorization.k8s.io/v1). */
-import { nameAndAge } from '../meta/columns.ts'
+/** ClusterRole (rbac.authorization.k8s.io/v1): what may be done in all namespaces, or outside of any. */
+import { createdAtColumn, nameColumn } from '../meta/columns.ts'
 import { defineKind } from '../meta/kind-definition.ts'
 import type { ClusterRole } from '../types.ts'
+import { validateRules } from './rbac-validation.ts'
 
 /** The resource `clusterroles`. */
 export const clusterRoles = defineKind<ClusterRole>({
@@ -12,5 +13,7 @@ export const clusterRoles = defineKind<ClusterRole>({
   namespaced: false,
   definition: 'io.k8s.api.rbac.v1.ClusterRole',
   nameFormat: 'path-segment',
-  columns: nameAndAge(),
+  setDefaults: (role) => (role.rules === undefined ? { ...role, rules: [] } : role),
+  validate: ({ rules }) => validateRules(rules, true),
+  columns: [nameColumn(), createdAtColumn()],
 })

@@ -1,7 +1,12 @@
-/** RoleBinding (rbac.authorization.k8s.io/v1). */
-import { nameAndAge } from '../meta/columns.ts'
+/** RoleBinding (rbac.authorization.k8s.io/v1): who has a role inside a namespace. */
 import { defineKind } from '../meta/kind-definition.ts'
 import type { RoleBinding } from '../types.ts'
+import {
+  bindingColumns,
+  setBindingDefaults,
+  validateBinding,
+  validateBindingUpdate,
+} from './rbac-validation.ts'
 
 /** The resource `rolebindings`. */
 export const roleBindings = defineKind<RoleBinding>({
@@ -12,5 +17,8 @@ export const roleBindings = defineKind<RoleBinding>({
   namespaced: true,
   definition: 'io.k8s.api.rbac.v1.RoleBinding',
   nameFormat: 'path-segment',
-  columns: nameAndAge(),
+  setDefaults: setBindingDefaults,
+  validate: (binding) => validateBinding(binding, true),
+  validateUpdate: validateBindingUpdate,
+  columns: bindingColumns(),
 })

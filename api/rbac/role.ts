@@ -1,7 +1,8 @@
-/** Role (rbac.authorization.k8s.io/v1). */
-import { nameAndAge } from '../meta/columns.ts'
+/** Role (rbac.authorization.k8s.io/v1): what may be done inside a namespace. */
+import { createdAtColumn, nameColumn } from '../meta/columns.ts'
 import { defineKind } from '../meta/kind-definition.ts'
 import type { Role } from '../types.ts'
+import { validateRules } from './rbac-validation.ts'
 
 /** The resource `roles`. */
 export const roles = defineKind<Role>({
@@ -12,5 +13,7 @@ export const roles = defineKind<Role>({
   namespaced: true,
   definition: 'io.k8s.api.rbac.v1.Role',
   nameFormat: 'path-segment',
-  columns: nameAndAge(),
+  setDefaults: (role) => (role.rules === undefined ? { ...role, rules: [] } : role),
+  validate: ({ rules }) => validateRules(rules, false),
+  columns: [nameColumn(), createdAtColumn()],
 })
