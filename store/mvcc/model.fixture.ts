@@ -40,33 +40,44 @@ export class Model {
 
   /** The keys of a range at a revision, as text. */
   range(key: Uint8Array, rangeEnd: Uint8Array | undefined, revision: number): readonly string[] {
-    const range = toKeyRange(key, rangeEnd)
-    return [...this.at(revision).values()]
-      .filter((entry) => isInRange(range, entry.key))
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
-      .map((entry) => show(entry))
+    return linesOf(this.at(revision), key, rangeEnd)
   }
 
-  txn(request: TxnRequest): { readonly succeeded: boolean } {
+  /** `ranges`: what the range operations of the branch give, in order. */
+  txn(request: TxnRequest): { readonly succeeded: boolean; readonly ranges: readonly (readonly string[])[] } {
     const before = this.at(0)
     const succeeded = request.compare.every((compare) => modelHolds(before, compare))
     const contents = new Map(before)
     const revision = this.revision + 1
     const events: ModelEvent[] = []
+    const ranges: (readonly string[])[] = []
     for (const operation of succeeded ? request.success : request.failure) {
-      events.push(...modelApply(contents, operation, revision))
+      if (operation.type === 'range') {
+        const at = operation.revision ? this.at(operation.revision) : contents
+        ranges.push(linesOf(at, operation.key, operation.rangeEnd))
+      } else {
+        events.push(...modelApply(contents, operation, revision))
+      }
     }
     if (events.length > 0) {
       this.revision = revision
       this.#revisions.set(revision, contents)
       this.events.push(...events)
     }
-    return { succeeded }
+    return { succeeded, ranges }
   }
 
   compact(revision: number): void {
     this.compactRevision = revision
   }
+}
+
+function linesOf(contents: Contents, key: Uint8Array, rangeEnd: Uint8Array | undefined): readonly string[] {
+  const range = toKeyRange(key, rangeEnd)
+  return [...contents.values()]
+    .filter((entry) => isInRange(range, entry.key))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map((entry) => show(entry))
 }
 
 function modelHolds(contents: Contents, compare: Compare): boolean {
@@ -85,8 +96,11 @@ function modelHolds(contents: Contents, compare: Compare): boolean {
   }
 }
 
-function modelApply(contents: Map<string, ModelEntry>, operation: Operation, revision: number): ModelEvent[] {
-  if (operation.type === 'range') return []
+function modelApply(
+  contents: Map<string, ModelEntry>,
+  operation: Exclude<Operation, { type: 'range' }>,
+  revision: number,
+): ModelEvent[] {
   if (operation.type === 'put') {
     const key = toKeyText(operation.key)
     const before = contents.get(key)

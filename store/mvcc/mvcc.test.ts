@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
+import type { CommandOutcome } from '../apply.ts'
 import type { Compare, Operation, TxnRequest } from '../client/store-client.ts'
 import { bytes } from '../cluster.fixture.ts'
-import { Model, Real } from './model.fixture.ts'
+import { Model, Real, showKeyValue } from './model.fixture.ts'
+import { toKeyValue } from './record.ts'
 
 const keyText = fc.constantFrom('a', 'b', 'aa', 'ab', 'b\0', 'c', '\xff', '\xff\xff')
 const latin1 = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0))
@@ -17,9 +19,10 @@ const put: fc.Arbitrary<Operation> = fc.record({ type: fc.constant('put' as cons
 const del: fc.Arbitrary<Operation> = fc
   .tuple(key, rangeEnd)
   .map((range) => ({ type: 'delete' as const, ...withEnd(range) }))
+/** A revision of 1 stands for the newest one before the transaction (see `pinned`). */
 const read: fc.Arbitrary<Operation> = fc
-  .tuple(key, rangeEnd)
-  .map((range) => ({ type: 'range' as const, ...withEnd(range) }))
+  .tuple(fc.tuple(key, rangeEnd), fc.constantFrom(0, 1))
+  .map(([range, revision]) => ({ type: 'range' as const, revision, ...withEnd(range) }))
 const operations = fc.array(fc.oneof(put, put, del, read), { maxLength: 4 })
 const operator = fc.constantFrom('=' as const, '!=' as const, '<' as const, '>' as const)
 const compare: fc.Arbitrary<Compare> = fc.oneof(
@@ -60,16 +63,32 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ do: 'reload' as const }) },
 )
 
+function pinned(request: TxnRequest, revision: number): TxnRequest {
+  const pin = (operation: Operation): Operation =>
+    operation.type === 'range' && operation.revision === 1 ? { ...operation, revision } : operation
+  return { ...request, success: request.success.map(pin), failure: request.failure.map(pin) }
+}
+
+function rangesOf(outcome: CommandOutcome): readonly (readonly string[])[] {
+  if (!outcome.ok) return []
+  return (outcome.txn?.results ?? []).flatMap((result) =>
+    result.type === 'range' ? [result.records.map((record) => showKeyValue(toKeyValue(record)))] : [],
+  )
+}
+
 function run(step: Step, model: Model, real: Real): void {
   switch (step.do) {
     case 'txn': {
-      const outcome = real.txn(step.request)
+      const request = pinned(step.request, model.revision)
+      const outcome = real.txn(request)
       // The model knows nothing of limits: what is refused changes nothing.
       if (!outcome.ok) {
         if (outcome.refusal.code !== 'duplicate-key') throw outcome.refusal
         return
       }
-      const { succeeded } = model.txn(step.request)
+      const { succeeded, ranges } = model.txn(request)
+      if (JSON.stringify(rangesOf(outcome)) !== JSON.stringify(ranges))
+        throw new Error('ranges within a transaction')
       if (outcome.txn?.succeeded !== succeeded) throw new Error(`succeeded: ${outcome.txn?.succeeded}`)
       return
     }
@@ -119,7 +138,7 @@ t.test(
   'every key at every readable revision is what the obvious model says, through compaction and reload',
   (t) => {
     fc.assert(
-      fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), (steps) => {
         const model = new Model()
         const real = new Real()
         for (const step of steps) {

@@ -13,7 +13,8 @@
 import { assert, defined } from '../../platform/assert.ts'
 import type { KeyRange } from './key.ts'
 
-const entriesMax = 64
+/** Entries of a leaf, or children of an inner node, at most. */
+const defaultFanOut = 64
 
 interface Leaf {
   readonly kind: 'leaf'
@@ -70,8 +71,14 @@ function sizeOf(node: Node): number {
 }
 
 export class OrderedIndex {
+  readonly #fanOut: number
   #root: Node = emptyLeaf()
   #size = 0
+
+  /** `fanOut`: entries of a node at most; small ones make deep trees for tests. */
+  constructor(fanOut = defaultFanOut) {
+    this.#fanOut = fanOut
+  }
 
   /** Keys held, dead ones too. */
   get size(): number {
@@ -111,14 +118,14 @@ export class OrderedIndex {
       assert(node.keys[i] !== key, () => `index: key ${JSON.stringify(key)} is inserted twice`)
       node.keys.splice(i, 0, key)
       node.values.splice(i, 0, slot * 2 + 1)
-      return node.keys.length > entriesMax ? splitLeaf(node) : undefined
+      return node.keys.length > this.#fanOut ? splitLeaf(node) : undefined
     }
     const i = childIndex(node, key)
     const split = this.#insertBelow(defined(node.children[i], 'child'), key, slot)
     if (!split) return undefined
     node.separators.splice(i + 1, 0, split.separator)
     node.children.splice(i + 1, 0, split.node)
-    return node.children.length > entriesMax ? splitInner(node) : undefined
+    return node.children.length > this.#fanOut ? splitInner(node) : undefined
   }
 
   /** Marks a held key live or dead. */
@@ -162,7 +169,7 @@ export class OrderedIndex {
     const i = childIndex(node, key)
     const child = defined(node.children[i], 'child')
     this.#removeBelow(child, key)
-    if (sizeOf(child) < entriesMax / 4) mergeAround(node, i)
+    if (sizeOf(child) < this.#fanOut / 4) mergeAround(node, i, this.#fanOut)
   }
 
   /** Live keys below `key`. */
@@ -231,7 +238,7 @@ export class OrderedIndex {
 
 function splitLeaf(leaf: Leaf): Split {
   // Ascending inserts (revision-like and generated names) leave full leaves behind rather than half-full ones.
-  const keep = leaf.keys.length - (entriesMax >> 2)
+  const keep = leaf.keys.length - (leaf.keys.length >> 2)
   const right: Leaf = {
     kind: 'leaf',
     keys: leaf.keys.splice(keep),
@@ -257,11 +264,11 @@ function splitInner(inner: Inner): Split {
 }
 
 /** Joins a small child with a neighbour when both fit into one node; drops it when it is empty. */
-function mergeAround(parent: Inner, index: number): void {
+function mergeAround(parent: Inner, index: number, sizeMax: number): void {
   const left = index > 0 ? index - 1 : index
   const first = parent.children[left]
   const second = parent.children[left + 1]
-  if (!first || !second || sizeOf(first) + sizeOf(second) > entriesMax) return
+  if (!first || !second || sizeOf(first) + sizeOf(second) > sizeMax) return
   if (first.kind === 'leaf' && second.kind === 'leaf') {
     first.keys.push(...second.keys)
     first.values.push(...second.values)
