@@ -116,13 +116,7 @@ async function stayInForeground(
       shell.stderr.write('killing everything now\n')
       void (started.cluster?.stopNow() ?? Promise.resolve()).finally(() => shell.exit(exitCodes.interrupted))
     }
-    stopping.abort(
-      new CliError({
-        code: 'E_NOT_READY',
-        message: 'stopped before the cluster was Ready',
-        exitCode: exitCodes.interrupted,
-      }),
-    )
+    stopping.abort(interrupted())
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) shell.onSignal(signal, ask)
 
@@ -136,7 +130,7 @@ async function stayInForeground(
     timeoutMs: flags.timeout * 1000,
     onStep: (step) => write(renderStep(form, step)),
     onNote: (note) => write(renderNote(form, note)),
-    onStop: () => stopping.abort(),
+    onStop: () => stopping.abort(interrupted()),
     signal: stopping.signal,
   })
   started.cluster = running
@@ -152,6 +146,14 @@ async function stayInForeground(
       : ` stopped in ${stopMs} ms · all data kept in ${dir}\n`,
   )
   return code
+}
+
+function interrupted(): CliError {
+  return new CliError({
+    code: 'E_NOT_READY',
+    message: 'stopped before the cluster was Ready',
+    exitCode: exitCodes.interrupted,
+  })
 }
 
 /** The last thing that is said before staying: Ready, or what is missing. */

@@ -15,6 +15,9 @@ export interface CommandResult {
   readonly stderr: string
 }
 
+/** Of one test, and of one file. */
+export const testTimeoutMs = 300_000
+
 const commandTimeoutMs = 120_000
 const pollMs = 100
 

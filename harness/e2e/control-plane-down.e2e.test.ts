@@ -2,19 +2,20 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { sleep } from '../../platform/clock.ts'
-import { E2eCluster } from './cluster.ts'
+import { E2eCluster, testTimeoutMs } from './cluster.ts'
 import { askFromNode, runningContainers, User } from './user.ts'
 
 const cluster = new E2eCluster('plane-down', 21600)
 const user = new User(cluster)
 const outageMs = 60_000
 
+t.setTimeout(testTimeoutMs)
 t.teardown(async () => {
   user.close()
   await cluster.purge()
 })
 
-void t.test('a minute without a control plane', async (t) => {
+void t.test('a minute without a control plane', { timeout: testTimeoutMs }, async (t) => {
   await cluster.create('--apiservers', '1', '--members', '1')
   await user.createDeployment('web', 'skedia.local/web:1', 2)
   await user.expose('web', 80, 8080)

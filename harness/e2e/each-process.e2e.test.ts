@@ -1,11 +1,12 @@
 /** Each kind of process is killed once while a rollout is under way; the rollout completes every time. */
 import t from 'tap'
-import { E2eCluster } from './cluster.ts'
+import { E2eCluster, testTimeoutMs } from './cluster.ts'
 import { User } from './user.ts'
 
 const cluster = new E2eCluster('each-process', 21400)
 const user = new User(cluster)
 
+t.setTimeout(testTimeoutMs)
 t.teardown(async () => {
   user.close()
   await cluster.purge()
@@ -21,7 +22,7 @@ async function leadingOf(letter: string): Promise<string> {
   return row.name
 }
 
-void t.test('a rollout survives the death of any one process', async (t) => {
+void t.test('a rollout survives the death of any one process', { timeout: testTimeoutMs }, async (t) => {
   await cluster.create()
   await user.createDeployment('web', 'skedia.local/web:1', 2)
   await user.rolledOut('web')

@@ -1,12 +1,13 @@
 /** The ten minutes of the README on real processes: up, deploy, kill the leader, scale, stop, start again, purge. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { E2eCluster, parsed } from './cluster.ts'
+import { E2eCluster, parsed, testTimeoutMs } from './cluster.ts'
 import { answersOf, hasKubectl, runningContainers, User } from './user.ts'
 
 const cluster = new E2eCluster('ten-minutes', 21000)
 const user = new User(cluster)
 
+t.setTimeout(testTimeoutMs)
 t.teardown(async () => {
   user.close()
   await cluster.purge()
@@ -38,7 +39,7 @@ async function expectServing(t: Test, count: number): Promise<void> {
   )
 }
 
-void t.test('the first ten minutes', async (t) => {
+void t.test('the first ten minutes', { timeout: testTimeoutMs }, async (t) => {
   const ready = await cluster.create()
   t.equal(ready.type, 'ready', `Ready after ${ready.readyMs} ms`)
   if (!cluster.hasRealPods) t.comment(`pods are simulated here: ${cluster.file.runtime.reason}`)
@@ -77,12 +78,16 @@ void t.test('the first ten minutes', async (t) => {
   t.equal((await cluster.status()).toleratesLosing, 1)
 })
 
-void t.test('a second up of a running cluster is refused and changes nothing', async (t) => {
-  const second = await cluster.skedia('up')
-  t.equal(second.code, 73)
-  t.match(second.stderr, /E_ALREADY_RUNNING/)
-  t.equal((await cluster.status()).quorum, true)
-})
+void t.test(
+  'a second up of a running cluster is refused and changes nothing',
+  { timeout: testTimeoutMs },
+  async (t) => {
+    const second = await cluster.skedia('up')
+    t.equal(second.code, 73)
+    t.match(second.stderr, /E_ALREADY_RUNNING/)
+    t.equal((await cluster.status()).quorum, true)
+  },
+)
 
 void t.test(
   'stopped and started again: the same cluster, the same objects, the pods running again',
@@ -111,7 +116,7 @@ void t.test(
   },
 )
 
-void t.test('down --purge leaves nothing behind', async (t) => {
+void t.test('down --purge leaves nothing behind', { timeout: testTimeoutMs }, async (t) => {
   const { id } = cluster.file
   user.close()
   await cluster.mustSkedia('down', '--purge')

@@ -152,27 +152,33 @@ export class User {
   }
 }
 
-/** What HTTP says, asked from inside node n1's network namespace, where Services are known. */
-export async function askFromNode(cluster: E2eCluster, url: string): Promise<string> {
+/** A small program for a node's network namespace: asks `url` `count` times, each on a connection of its own. */
+const asker = `
+const [url, count] = process.argv.slice(1)
+const ask = (left) => left > 0 && require('node:http')
+  .get(url, { agent: false, timeout: 2000 }, (answer) => {
+    let text = ''
+    answer.on('data', (chunk) => { text += chunk })
+    answer.on('end', () => { console.log(text.trim()); ask(left - 1) })
+  })
+  .on('timeout', function () { this.destroy(new Error('no answer within 2 s')) })
+  .on('error', (error) => { console.error(error.message); process.exit(1) })
+ask(Number(count))
+`
+
+/** What HTTP says `count` times, asked from inside node n1's network namespace, where Services are known. @throws at the first failure */
+export async function answersOf(cluster: E2eCluster, url: string, count: number): Promise<readonly string[]> {
   const namespaceFile = `/run/netns/sk-${cluster.file.id}-n1`
-  const result = await cluster.run('nsenter', [
-    `--net=${namespaceFile}`,
-    'busybox',
-    'wget',
-    '-qO-',
-    '-T',
-    '2',
-    url,
-  ])
+  const args = [`--net=${namespaceFile}`, process.execPath, '-e', asker, url, `${count}`]
+  const result = await cluster.run('nsenter', args)
   if (result.code !== 0) throw new Error(`GET ${url} from n1: ${result.stderr.trim()}`)
-  return result.stdout.trim()
+  return result.stdout.trim().split('\n')
 }
 
-/** Names of the pods that answered `count` requests to the Service, each on a connection of its own. */
-export async function answersOf(cluster: E2eCluster, url: string, count: number): Promise<readonly string[]> {
-  const answers: string[] = []
-  for (let i = 0; i < count; i += 1) answers.push(await askFromNode(cluster, url))
-  return answers
+/** One answer. */
+export async function askFromNode(cluster: E2eCluster, url: string): Promise<string> {
+  const [answer] = await answersOf(cluster, url, 1)
+  return answer ?? ''
 }
 
 /** Ids of this cluster's containers that `runc list` calls running. */
