@@ -156,6 +156,27 @@ void t.test('preemption deletes the less important pod and the room goes to the 
   })
 })
 
+void t.test('while its victims are on their way out a preemptor takes nobody else’s place', async (t) => {
+  for (const informerDelayMs of [0, 5, 700]) {
+    await withCluster(12n, async (cluster) => {
+      cluster.graceMs = 3000
+      for (const name of ['n1', 'n2', 'n3']) {
+        cluster.setNode(nodeOf({ name, cpu: '1' }))
+        cluster.setPod(podOf({ name: `low-${name}`, cpu: '1', priority: 1, nodeName: name }))
+      }
+      await cluster.run(10)
+      cluster.informerDelayMs = informerDelayMs
+      cluster.setPod(podOf({ name: 'high', cpu: '1', priority: 100 }))
+      await cluster.run(1500)
+      cluster.setNode(nodeOf({ name: 'n4', cpu: '500m' }))
+      await cluster.run(6000)
+      t.equal(cluster.events.filter(({ event }) => event.reason === 'Preempted').length, 1)
+      t.equal(cluster.pods().length, 3)
+      t.ok(cluster.nodeOf('high'))
+    })
+  }
+})
+
 void t.test('a pod with preemptionPolicy Never says so and deletes nobody', async (t) => {
   await withCluster(11n, async (cluster) => {
     cluster.setNode(nodeOf({ name: 'n1', cpu: '1' }))

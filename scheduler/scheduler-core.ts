@@ -81,6 +81,7 @@ export class SchedulerCore {
     const nominator = () => this.queue.nominator
     const handle: Handle = {
       snapshot: () => this.#snapshot,
+      podNow: (pod) => this.#podNow(pod),
       filters: {
         filter: (...call) => this.#framework.filter(...call),
         filterWithNominated: (...call) => this.#framework.filterWithNominated(...call),
@@ -279,10 +280,14 @@ export class SchedulerCore {
 
   /** The pod as it is now, if it still is the same one and has no node. */
   #stillWaiting(info: PodInfo): PodInfo | undefined {
-    const pod = this.#options.findPod(info.namespace, info.name)
-    if (pod === undefined || pod.metadata.uid !== info.uid || (pod.spec?.nodeName ?? '') !== '')
-      return undefined
+    const pod = this.#podNow(info)
+    if (pod === undefined || (pod.spec?.nodeName ?? '') !== '') return undefined
     return pod === info.pod ? info : podInfoOf(pod)
+  }
+
+  #podNow(info: PodInfo): Pod | undefined {
+    const pod = this.#options.findPod(info.namespace, info.name)
+    return pod?.metadata.uid === info.uid ? pod : undefined
   }
 
   /** Already on a node by our decision, gone, or on its way out. */

@@ -1,5 +1,5 @@
 /** What a plugin may use beyond its arguments. Handed to its factory once, when the framework is built. */
-import type { PodDisruptionBudget } from '../../api/types.ts'
+import type { Pod, PodDisruptionBudget } from '../../api/types.ts'
 import type { Selector } from '../../api/meta/selector.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Log } from '../../platform/log.ts'
@@ -37,6 +37,8 @@ export interface FilterRunner {
 export interface Handle {
   /** The snapshot of the cycle at hand. */
   snapshot(): Snapshot
+  /** The pod as the informer has it now, if it still is the same one. */
+  podNow(pod: PodInfo): Pod | undefined
   readonly filters: FilterRunner
   readonly nominator: Nominator
   readonly listers: Listers

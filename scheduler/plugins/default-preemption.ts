@@ -23,14 +23,40 @@ const disruptionReason = 'PreemptionByScheduler'
 const candidatesMin = 100
 const candidatesPercent = 10
 
+/** A pod's victims; it is gated until the informer has seen each of them go, or on its way out. */
+interface Preemption {
+  readonly pod: PodInfo
+  readonly victims: readonly PodInfo[]
+  isEvicting: boolean
+}
+
 export function defaultPreemption(handle: Handle): Plugin {
-  const preempting = new Set<string>()
+  const preemptions = new Map<string, Preemption>()
+  const isGoing = (victim: PodInfo) => handle.podNow(victim)?.metadata.deletionTimestamp !== undefined
+  const isUnderWay = ({ isEvicting, victims }: Preemption) =>
+    isEvicting || victims.some((victim) => handle.podNow(victim) !== undefined && !isGoing(victim))
+  const start = (pod: PodInfo, candidate: Candidate) => {
+    for (const [uid, { pod: other }] of preemptions) if (!handle.podNow(other)) preemptions.delete(uid)
+    const preemption: Preemption = { pod, victims: candidate.victims, isEvicting: true }
+    preemptions.set(pod.uid, preemption)
+    handle.tasks.run(`preempt for ${pod.key}`, async (signal) => {
+      const isDone = await evict(handle, { candidate, pod }, signal)
+      preemption.isEvicting = false
+      if (!isDone) preemptions.delete(pod.uid)
+      handle.activate(pod.uid)
+    })
+  }
   return {
     name,
     hints: [{ resource: 'assignedPod', actions: ['delete'] }],
-    preEnqueue(pod) {
-      if (!preempting.has(pod.uid)) return undefined
-      return unresolvable(name, 'waiting for the preemption for this pod to be finished')
+    preEnqueue({ uid }) {
+      const preemption = preemptions.get(uid)
+      if (preemption === undefined) return undefined
+      if (isUnderWay(preemption)) {
+        return unresolvable(name, 'waiting for the preemption for this pod to be finished')
+      }
+      preemptions.delete(uid)
+      return undefined
     },
     postFilter(state, pod, diagnosis) {
       const obstacle = whyNotEligible(handle, pod, diagnosis)
@@ -38,15 +64,7 @@ export function defaultPreemption(handle: Handle): Plugin {
       const found = findCandidates(handle, { state, pod, diagnosis })
       const best = pickCandidate(found.candidates)
       if (best === undefined) return nothingFound(handle, found.rejections)
-      preempting.add(pod.uid)
-      handle.tasks.run(`preempt for ${pod.key}`, async (signal) => {
-        try {
-          await evict(handle, { candidate: best, pod }, signal)
-        } finally {
-          preempting.delete(pod.uid)
-          handle.activate(pod.uid)
-        }
-      })
+      start(pod, best)
       return { nominatedNodeName: best.nodeName, message: '' }
     },
   }
@@ -103,12 +121,14 @@ function nothingFound(handle: Handle, rejections: ReadonlyMap<string, Rejection>
   return { nominatedNodeName: '', message: `preemption: ${text}` }
 }
 
+/** False when some victim could not be asked to go. */
 async function evict(
   handle: Handle,
   preemption: { readonly candidate: Candidate; readonly pod: PodInfo },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { candidate, pod } = preemption
+  let isDone = true
   for (const other of handle.nominator.podsOn(candidate.nodeName)) {
     if (other.priority >= pod.priority || other.uid === pod.uid) continue
     // Its promise is void: it may look for another node.
@@ -118,7 +138,7 @@ async function evict(
     )
   }
   for (const victim of candidate.victims) {
-    await quietly(handle, 'preempt', victim, async () => {
+    const isAsked = await quietly(handle, 'preempt', victim, async () => {
       await handle.api.patchStatus(victim, { condition: disruptionCondition(handle, pod) }, signal)
       await handle.api.remove(victim, signal)
       handle.api.event(victim, {
@@ -127,16 +147,25 @@ async function evict(
         message: `Preempted by pod ${pod.uid} on node ${candidate.nodeName}`,
       })
     })
+    if (!isAsked) isDone = false
   }
+  return isDone
 }
 
-/** A victim that is gone already is what was wanted; another failure is seen when the pod is tried again. */
-async function quietly(handle: Handle, what: string, pod: PodInfo, act: () => Promise<void>): Promise<void> {
+/** A victim that is gone already is what was wanted. False: it failed, and the pod is to be tried again. */
+async function quietly(
+  handle: Handle,
+  what: string,
+  pod: PodInfo,
+  act: () => Promise<void>,
+): Promise<boolean> {
   try {
     await act()
+    return true
   } catch (error) {
-    if (isNotFound(error)) return
+    if (isNotFound(error)) return true
     handle.log.warn(`could not ${what} pod ${pod.key}`, { error: messageOf(error) })
+    return false
   }
 }
 

@@ -31,6 +31,8 @@ export class FakeCluster {
   readonly podCache = new Cache<Pod>()
   /** How late informers hear. */
   informerDelayMs = 1
+  /** How long a deleted pod that has a node takes to end; 0: it is gone at once. */
+  graceMs = 0
   fateOf: () => BindFate = () => 'ok'
   selectorOf: (pod: PodInfo) => Selector = () => nothing
   readonly #server = new Map<string, Pod>()
@@ -162,8 +164,15 @@ export class FakeCluster {
       },
       remove: async (pod) => {
         await flight()
-        this.#find(pod)
-        this.removePod(pod.namespace, pod.name)
+        const found = this.#find(pod)
+        if (this.graceMs === 0) this.removePod(pod.namespace, pod.name)
+        else {
+          this.setPod({
+            ...found,
+            metadata: { ...found.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
+          })
+          this.process.powers.clock.setTimer(this.graceMs, () => this.removePod(pod.namespace, pod.name))
+        }
       },
       event: (pod, event) => this.events.push({ pod: pod.key, event }),
     }

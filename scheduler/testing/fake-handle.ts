@@ -11,6 +11,7 @@ import { ManualClock } from './manual-clock.ts'
 export function fakeHandle(parts: Partial<Handle>): Handle {
   return {
     snapshot: () => emptySnapshot,
+    podNow: (pod) => pod.pod,
     filters: { filter: () => undefined, filterWithNominated: () => undefined, adjust: () => {} },
     nominator: new Nominator(),
     listers: {
