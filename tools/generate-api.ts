@@ -65,7 +65,7 @@ const pointerScalars = new Set([
 ])
 /** Texts where '' is a value of its own and not "absent". */
 const emptyTexts = new Set(
-  `*.storageClassName *.volumeAttributesClassName *.holderIdentity *.apiGroup *.ingressClassName
+  `*.storageClassName *.volumeAttributesClassName *.holderIdentity TypedLocalObjectReference.apiGroup TypedObjectReference.apiGroup *.ingressClassName
   HostPathVolumeSource.type GRPCAction.service DiscoveryV1EndpointPort.name EndpointPort.name
   Preconditions.uid Preconditions.resourceVersion EnvVar.value`.split(/\s+/),
 )

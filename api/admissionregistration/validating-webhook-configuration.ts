@@ -1,7 +1,8 @@
-/** ValidatingWebhookConfiguration (admissionregistration.k8s.io/v1). */
-import { nameAndAge } from '../meta/columns.ts'
+/** ValidatingWebhookConfiguration (admissionregistration.k8s.io/v1): servers that may refuse what is written. */
+import { mapList, withFields } from '../meta/json.ts'
 import { defineKind } from '../meta/kind-definition.ts'
 import type { ValidatingWebhookConfiguration } from '../types.ts'
+import { setWebhookDefaults, validateWebhooks, webhookColumns } from './webhook-configuration.ts'
 
 /** The resource `validatingwebhookconfigurations`. */
 export const validatingWebhookConfigurations = defineKind<ValidatingWebhookConfiguration>({
@@ -13,5 +14,11 @@ export const validatingWebhookConfigurations = defineKind<ValidatingWebhookConfi
   definition: 'io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration',
   categories: ['api-extensions'],
   hasGeneration: true,
-  columns: nameAndAge(),
+  updatesUnconditionally: false,
+  setDefaults: (configuration) =>
+    withFields(configuration, {
+      webhooks: mapList(configuration.webhooks, setWebhookDefaults),
+    }),
+  validate: ({ webhooks }) => validateWebhooks(webhooks),
+  columns: webhookColumns(),
 })

@@ -26,6 +26,7 @@ export const leases = defineKind<Lease>({
   resource: 'leases',
   namespaced: true,
   definition: 'io.k8s.api.coordination.v1.Lease',
+  createsOnUpdate: true,
   updatesUnconditionally: false,
   validate,
   columns: [

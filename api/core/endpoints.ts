@@ -76,6 +76,7 @@ export const endpoints = defineKind<Endpoints>({
   resource: 'endpoints',
   namespaced: true,
   definition: 'io.k8s.api.core.v1.Endpoints',
+  createsOnUpdate: true,
   shortNames: ['ep'],
   storagePath: 'services/endpoints',
   setDefaults,

@@ -75,6 +75,7 @@ export const events = defineKind<Event>({
   resource: 'events',
   namespaced: true,
   definition: 'io.k8s.api.core.v1.Event',
+  createsOnUpdate: true,
   shortNames: ['ev'],
   ttlSeconds: eventTtlSeconds,
   validate,

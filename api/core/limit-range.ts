@@ -81,6 +81,7 @@ export const limitRanges = defineKind<LimitRange>({
   resource: 'limitranges',
   namespaced: true,
   definition: 'io.k8s.api.core.v1.LimitRange',
+  createsOnUpdate: true,
   shortNames: ['limits'],
   setDefaults: (range) =>
     range.spec === undefined

@@ -132,6 +132,7 @@ export const services = defineKind<Service>({
   resource: 'services',
   namespaced: true,
   definition: 'io.k8s.api.core.v1.Service',
+  createsOnUpdate: true,
   shortNames: ['svc'],
   categories: ['all'],
   storagePath: 'services/specs',

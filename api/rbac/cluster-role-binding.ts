@@ -16,6 +16,7 @@ export const clusterRoleBindings = defineKind<ClusterRoleBinding>({
   resource: 'clusterrolebindings',
   namespaced: false,
   definition: 'io.k8s.api.rbac.v1.ClusterRoleBinding',
+  createsOnUpdate: true,
   nameFormat: 'path-segment',
   setDefaults: setBindingDefaults,
   validate: (binding) => validateBinding(binding, false),

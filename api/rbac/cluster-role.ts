@@ -12,8 +12,8 @@ export const clusterRoles = defineKind<ClusterRole>({
   resource: 'clusterroles',
   namespaced: false,
   definition: 'io.k8s.api.rbac.v1.ClusterRole',
+  createsOnUpdate: true,
   nameFormat: 'path-segment',
-  setDefaults: (role) => (role.rules === undefined ? { ...role, rules: [] } : role),
   validate: ({ rules }) => validateRules(rules, true),
   columns: [nameColumn(), createdAtColumn()],
 })

@@ -16,6 +16,7 @@ export const roleBindings = defineKind<RoleBinding>({
   resource: 'rolebindings',
   namespaced: true,
   definition: 'io.k8s.api.rbac.v1.RoleBinding',
+  createsOnUpdate: true,
   nameFormat: 'path-segment',
   setDefaults: setBindingDefaults,
   validate: (binding) => validateBinding(binding, true),

@@ -12,8 +12,8 @@ export const roles = defineKind<Role>({
   resource: 'roles',
   namespaced: true,
   definition: 'io.k8s.api.rbac.v1.Role',
+  createsOnUpdate: true,
   nameFormat: 'path-segment',
-  setDefaults: (role) => (role.rules === undefined ? { ...role, rules: [] } : role),
   validate: ({ rules }) => validateRules(rules, false),
   columns: [nameColumn(), createdAtColumn()],
 })
