@@ -85,10 +85,10 @@ export class ClusterFixture {
     await this.startMember(at)
   }
 
-  client(name = 'client'): StoreClient {
+  client(name = 'client', hosts: readonly string[] = this.#names): StoreClient {
     const { powers } = this.world.startProcess({ name, machine: this.world.machine(name) })
     return createStoreClient(powers, {
-      endpoints: this.#names.map((host) => ({ host, port: 2379 })),
+      endpoints: hosts.map((host) => ({ host, port: 2379 })),
       tls: simIdentity('store ca', name),
     })
   }

@@ -109,3 +109,240 @@ t.test('after a power cut of all members every acknowledged write is there', asy
   )
   t.same(cluster.world.violations, [])
 })
+
+t.test('a member that was away for long takes a snapshot, and a watch on it misses nothing', async (t) => {
+  const cluster = new ClusterFixture({
+    seed: 5n,
+    config: { raftTuning: { snapshotEntries: 20, catchUpEntries: 10, walSegmentBytes: 4096 } },
+  })
+  await cluster.start()
+  const client = cluster.client()
+  const seen: number[] = []
+  const watch = client.watch({ key: bytes('k'), rangeEnd: bytes('l'), startRevision: 2 })
+  const reading = (async () => {
+    for (let batch = await watch.read(); batch; batch = await watch.read()) {
+      for (const { kv } of batch.events) seen.push(kv.modRevision)
+    }
+  })()
+  await cluster.settle(client.txn(putOf('k0', '0')))
+  const leader = await cluster.waitForLeader()
+  const away = defined(
+    cluster.members.find((member) => member !== leader),
+    'follower',
+  )
+  cluster.kill(away)
+  for (let i = 1; i < 200; i += 1) await cluster.settle(putUntilDone(client, `k${i % 5}`, `${i}`))
+  await cluster.restart(away)
+  await cluster.settle(putUntilDone(client, 'k0', 'last'))
+  const caughtUp = await cluster.world.runUntil(() => away.member?.status().revision === 202, 10_000)
+  t.ok(caughtUp, `it came to revision ${away.member?.status().revision}`)
+  t.same(await away.host.list(), ['db-2'], 'by a snapshot, into a fresh generation')
+  await cluster.world.run(1000)
+  watch.cancel()
+  await cluster.settle(reading)
+  t.same(
+    seen,
+    Array.from({ length: 201 }, (_, i) => i + 2),
+  )
+  t.same(cluster.world.violations, [])
+})
+
+t.test('a lease of ten seconds ends in time although the leader changes every three', async (t) => {
+  const cluster = new ClusterFixture({ seed: 6n })
+  await cluster.start()
+  const client = cluster.client()
+  const lease = await cluster.settle(client.leaseGrant(10))
+  await cluster.settle(client.txn(putOf('a', '1', { lease })))
+  const grantedAtMs = cluster.world.nowMs
+  const exists = async () => (await cluster.settle(client.range({ key: bytes('a') }))).count === 1
+  while (cluster.world.nowMs - grantedAtMs < 9_000) {
+    await cluster.world.run(2_800)
+    const leader = await cluster.waitForLeader()
+    await cluster.settle(defined(leader.member, 'leader').transferLeadership())
+    if (cluster.world.nowMs - grantedAtMs < 9_900)
+      t.equal(await exists(), true, `at ${cluster.world.nowMs - grantedAtMs}`)
+  }
+  await cluster.world.run(10_000 - (cluster.world.nowMs - grantedAtMs) + 5_000)
+  t.equal(await exists(), false)
+  t.same(cluster.world.violations, [])
+})
+
+t.test('no lease ends while no quorum confirms its leader, nor at once when one does again', async (t) => {
+  const cluster = new ClusterFixture({ seed: 7n })
+  await cluster.start()
+  const client = cluster.client()
+  const lease = await cluster.settle(client.leaseGrant(5))
+  await cluster.settle(client.txn(putOf('a', '1', { lease })))
+  const [first, second] = cluster.members
+  cluster.kill(defined(first, 'm1'))
+  cluster.kill(defined(second, 'm2'))
+  await cluster.world.run(20_000)
+  await cluster.restart(defined(first, 'm1'))
+  const found = await cluster.settle(client.range({ key: bytes('a') }, { timeoutMs: 10_000 }))
+  t.equal(found.count, 1, 'nobody led, so no time passed for it')
+  await cluster.world.run(8_000)
+  t.equal((await cluster.settle(client.range({ key: bytes('a') }))).count, 0)
+  t.same(cluster.world.violations, [])
+})
+
+t.test(
+  'without a quorum a write is refused in time as not written, and a read as not confirmed',
+  async (t) => {
+    const cluster = new ClusterFixture({ seed: 8n })
+    await cluster.start()
+    const client = cluster.client()
+    await cluster.settle(client.txn(putOf('a', '1')))
+    const leader = await cluster.waitForLeader()
+    for (const member of cluster.members) if (member !== leader) cluster.kill(member)
+    await cluster.world.run(2_000)
+    await t.rejects(cluster.settle(client.txn(putOf('a', '2'), { timeoutMs: 1_000 })), { code: 'no-leader' })
+    await t.rejects(cluster.settle(client.range({ key: bytes('a') }, { timeoutMs: 1_000 })), {
+      code: 'no-leader',
+    })
+    const stale = await cluster.settle(client.range({ key: bytes('a'), serializable: true }))
+    t.same(
+      stale.kvs.map((kv) => text(kv.value)),
+      ['1'],
+      'a serializable read goes on',
+    )
+    t.same(cluster.world.violations, [])
+  },
+)
+
+t.test(
+  'writes to a paused leader move to the next one; the old one, awake again, serves no stale read',
+  async (t) => {
+    const cluster = new ClusterFixture({ seed: 9n })
+    await cluster.start()
+    const client = cluster.client()
+    await cluster.settle(client.txn(putOf('a', '1')))
+    const old = await cluster.waitForLeader()
+    const pausedAtMs = cluster.world.nowMs
+    cluster.world.pause(old.process)
+    await cluster.settle(putUntilDone(client, 'a', '2'))
+    t.ok(cluster.world.nowMs - pausedAtMs < 900, `took ${cluster.world.nowMs - pausedAtMs} ms`)
+    const alone = cluster.client('second', [old.name])
+    cluster.world.resume(old.process)
+    const found = await cluster.settle(alone.range({ key: bytes('a') }))
+    t.same(
+      found.kvs.map((kv) => text(kv.value)),
+      ['2'],
+    )
+    t.same(cluster.world.violations, [])
+  },
+)
+
+t.test(
+  'a full disk refuses puts, keeps reads and deletes, and takes puts again when there is room',
+  async (t) => {
+    const cluster = new ClusterFixture({ seed: 10n, members: 1 })
+    await cluster.start()
+    const client = cluster.client()
+    await cluster.settle(client.txn(putOf('a', '1')))
+    const [only] = cluster.members
+    only?.host.setFull(true)
+    await t.rejects(cluster.settle(client.txn(putOf('b', '1'))), {
+      code: 'no-space',
+      message: /disk of member m1 is full/,
+    })
+    t.equal((await cluster.settle(client.range({ key: bytes('a') }))).count, 1)
+    await cluster.settle(client.txn(deleteOf('a')))
+    only?.host.setFull(false)
+    await cluster.settle(client.txn(putOf('b', '1')))
+    t.same(cluster.world.violations, [])
+  },
+)
+
+t.test('at its quota the store refuses puts until keys are deleted and compacted', async (t) => {
+  const cluster = new ClusterFixture({ seed: 11n, members: 1, config: { quotaBackendBytes: 20_000 } })
+  await cluster.start()
+  const client = cluster.client()
+  const big = 'x'.repeat(4_000)
+  for (let i = 0; i < 5; i += 1) await cluster.settle(client.txn(putOf('a', big)))
+  await t.rejects(cluster.settle(client.txn(putOf('a', big))), { code: 'no-space', message: /quota/ })
+  const { revision } = await cluster.settle(client.txn(deleteOf('a')))
+  await cluster.settle(client.compact(revision))
+  await cluster.world.run(15_000)
+  await cluster.settle(client.txn(putOf('a', big)))
+  t.same(cluster.world.violations, [])
+})
+
+t.test('what is too large, malformed or stale gets its own error', async (t) => {
+  const cluster = new ClusterFixture({ seed: 12n, members: 1 })
+  await cluster.start()
+  const client = cluster.client()
+  const fails = (promise: Promise<unknown>, wanted: Readonly<Record<string, unknown>>) =>
+    t.rejects(cluster.settle(promise), wanted)
+  await fails(client.txn(putOf('a', 'x'.repeat(4 * 1024 * 1024))), { code: 'request-too-large' })
+  await fails(client.txn(putOf('', 'x')), { code: 'invalid-argument' })
+  await fails(client.txn(putOf('a', 'x', { lease: '00000000000000ff' })), { code: 'lease-not-found' })
+  await fails(client.leaseGrant(0.1), { code: 'invalid-argument' })
+  await fails(client.leaseRevoke('00000000000000ff'), { code: 'lease-not-found' })
+  await fails(client.range({ key: bytes('a'), revision: 99 }), { code: 'future-revision' })
+  for (let i = 0; i < 4; i += 1) await cluster.settle(client.txn(putOf('a', `${i}`)))
+  await cluster.settle(client.compact(4))
+  await fails(client.range({ key: bytes('a'), revision: 3 }), { code: 'compacted', revision: 4 })
+  await fails(client.compact(99), { code: 'future-revision' })
+  const late = client.watch({ key: bytes('a'), startRevision: 2 })
+  await fails(late.read(), { code: 'compacted', revision: 4 })
+  await fails(client.txn(putOf('a', 'x'), { signal: AbortSignal.abort(new Error('given up')) }), {
+    message: 'given up',
+  })
+  await cluster.settle(client.close())
+  await fails(client.txn(putOf('a', 'x')), { code: 'closed' })
+  t.same(cluster.world.violations, [])
+})
+
+t.test('a long list comes whole and at one revision, in pages that a member can bear', async (t) => {
+  const cluster = new ClusterFixture({ seed: 13n })
+  await cluster.start()
+  const client = cluster.client()
+  const value = 'x'.repeat(30_000)
+  for (let i = 0; i < 100; i += 1)
+    await cluster.settle(client.txn(putOf(`k${String(i).padStart(3, '0')}`, value)))
+  const listing = client.range({ key: bytes('k'), rangeEnd: bytes('l') })
+  const change = client.txn(putOf('k999', 'new'))
+  const found = await cluster.settle(listing)
+  await cluster.settle(change)
+  t.equal(found.kvs.length, found.count)
+  t.same([...new Set(found.kvs.map((kv) => text(kv.key)))].length, found.count)
+  const some = await cluster.settle(client.range({ key: bytes('k'), rangeEnd: bytes('l'), limit: 60 }))
+  t.same([some.kvs.length, some.more, some.count], [60, true, 101])
+  t.same(cluster.world.violations, [])
+})
+
+t.test('a watch without a start tells of what comes after it, and progress when asked', async (t) => {
+  const cluster = new ClusterFixture({ seed: 14n })
+  await cluster.start()
+  const client = cluster.client()
+  await cluster.settle(client.txn(putOf('a', '1')))
+  const watch = client.watch({ key: bytes('a'), prevKv: true })
+  await cluster.world.run(100)
+  watch.requestProgress()
+  t.same(await cluster.settle(watch.read()), { revision: 2, events: [] })
+  await cluster.settle(client.txn(putOf('a', '2')))
+  const batch = await cluster.settle(watch.read())
+  t.match(batch, { revision: 3, events: [{ type: 'put', kv: { version: 2 } }] })
+  t.same(text(defined(batch?.events[0]?.prevKv, 'value before').value), '1')
+  watch.cancel()
+  t.equal(await cluster.settle(watch.read()), undefined)
+})
+
+t.test('a follower tells clients where the leader takes them', async (t) => {
+  const cluster = new ClusterFixture({ seed: 15n })
+  await cluster.start()
+  const client = cluster.client()
+  await cluster.settle(client.txn(putOf('a', '1')))
+  const status = await cluster.settle(client.status())
+  t.same(
+    status.map((each) => each.status?.name),
+    ['m1', 'm2', 'm3'],
+  )
+  t.equal(status.filter((each) => each.status?.role === 'leader').length, 1)
+  await cluster.world.run(500)
+  const leader = await cluster.waitForLeader()
+  for (const { member } of cluster.members) {
+    const known = member?.inspect.machine.state.members.get(defined(leader.member, 'leader').id)
+    t.same(known, { id: leader.member?.id, name: leader.name, clientHost: leader.name, clientPort: 2379 })
+  }
+})
