@@ -83,7 +83,10 @@ export class Expectations {
 
   /** The answer to a creation was lost: wait a while for it to be seen. */
   creationUncertain(key: string): void {
-    this.#byKey.get(key)?.uncertainUntilMs.push(this.#clock.monotonicMs() + uncertainGraceMs)
+    const found = this.#byKey.get(key)
+    // Seen already, while its answer was being waited for.
+    if (!found || found.uncertainUntilMs.length >= found.creations) return
+    found.uncertainUntilMs.push(this.#clock.monotonicMs() + uncertainGraceMs)
   }
 
   /** A deletion was seen, or refused. */

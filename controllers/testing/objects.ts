@@ -25,7 +25,10 @@ export interface PodOptions {
   readonly restarts?: number
   readonly ip?: string
   readonly spec?: Partial<PodSpec>
-  readonly owner?: { readonly object: ApiObject; readonly resource: Resource<never> }
+  readonly owner?: {
+    readonly object: ApiObject
+    readonly resource: Pick<Resource, 'group' | 'version' | 'kind' | 'resource' | 'namespaced'>
+  }
 }
 
 export function podOf(options: PodOptions): Pod {
