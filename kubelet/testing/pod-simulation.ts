@@ -128,6 +128,8 @@ export class PodSimulation {
   #pass(): number | undefined {
     const observed = this.#observe()
     const plan = planPod({ pod: this.#pod, observed, nowMs: this.#nowMs })
+    const isCleaning = plan.actions.every((action) => action.kind === 'remove-container')
+    assert(!this.#isFinished || isCleaning, 'a finished pod begins again')
     for (const action of plan.actions) this.#begin(action)
     if (plan.isFinished) this.#isFinished = true
     const before = this.#status?.phase ?? 'Pending'
@@ -187,6 +189,8 @@ export class PodSimulation {
     const { container, attempt, type } = action
     const own = this.#records.filter((record) => record.containerName === container.name)
     assert(this.#sandbox?.isReady === true, 'a start without a sandbox')
+    const phase = this.#status?.phase
+    assert(phase !== 'Succeeded' && phase !== 'Failed', `${container.name} starts in a pod that is ${phase}`)
     assert(this.#termination === undefined, `${container.name} starts although the pod ends`)
     assert(!own.some(isAlive), `${container.name} runs already`)
     assert(
