@@ -7,7 +7,7 @@
  */
 import { catalog, findKind } from '../../api/catalog.ts'
 import type { Kind, KubeObject } from '../../api/kind.ts'
-import { deepEqual, trusted } from '../../api/meta/json.ts'
+import { deepEqual, fieldOf, isArray, trusted } from '../../api/meta/json.ts'
 import { applyMergePatch } from '../../api/meta/patch/merge-patch.ts'
 import { applyStrategicMergePatch } from '../../api/meta/patch/strategic-merge-patch.ts'
 import { definitionOf } from '../../api/meta/schema.ts'
@@ -163,7 +163,7 @@ export class FakeCluster {
     const added: Readonly<Record<string, string>> = { Foreground: 'foregroundDeletion', Orphan: 'orphan' }
     const extra = added[options.propagationPolicy ?? '']
     const finalizers = [...new Set([...(known.metadata.finalizers ?? []), ...(extra ? [extra] : [])])]
-    if (finalizers.length === 0) {
+    if (finalizers.length + holdersOf(known).length === 0) {
       this.#drop(kind, known)
       return
     }
@@ -238,6 +238,12 @@ export class FakeCluster {
     this.#history.push(event)
     for (const watcher of [...this.#watchers]) watcher(event)
   }
+}
+
+/** What keeps an object that is going away: its finalizers, and a namespace's own. */
+function holdersOf({ kind, metadata, spec }: KubeObject): readonly unknown[] {
+  const own = kind === 'Namespace' ? fieldOf(spec, 'finalizers') : undefined
+  return [...(metadata.finalizers ?? []), ...(isArray(own) ? own : [])]
 }
 
 /** Serves a cluster at `host:port` of the given process's network. */

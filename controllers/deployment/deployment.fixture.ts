@@ -4,6 +4,7 @@
  */
 import type { Deployment, DeploymentSpec, ReplicaSet } from '../../api/types.ts'
 import { formatTime } from '../../api/meta/time.ts'
+import { compareTexts } from '../framework/claim.ts'
 import { epochMs } from '../testing/objects.ts'
 import { type DeploymentPlan, sizeOf } from './draft.ts'
 import { planDeployment } from './plan.ts'
@@ -49,8 +50,10 @@ export class DeploymentModel {
     return this.replicaSets.find((set) => imageOf(set) === image)
   }
 
+  /** Size by image, the images in order. */
   sizes(): Record<string, number> {
-    return Object.fromEntries(this.replicaSets.map((set) => [imageOf(set), sizeOf(set)] as const).sort())
+    const byImage = [...this.replicaSets].sort((a, b) => compareTexts(imageOf(a), imageOf(b)))
+    return Object.fromEntries(byImage.map((set) => [imageOf(set), sizeOf(set)]))
   }
 
   totals(): { total: number; available: number } {

@@ -7,7 +7,7 @@ import { epochMs, podOf } from '../testing/objects.ts'
 import { newJobPod, trackingFinalizer } from './job-pods.ts'
 import { isFinished, planJob } from './plan.ts'
 
-function jobOf(spec: Partial<JobSpec>, status: Job['status'] = undefined): Job {
+function jobOf(spec: Partial<JobSpec>, status?: Job['status']): Job {
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -160,7 +160,7 @@ function runModel(options: { job: Job; outcomes: readonly boolean[]; stale: read
     })
     for (const index of decision.create) {
       born += 1
-      const annotations =
+      const annotations: Record<string, string> =
         index === undefined ? {} : { 'batch.kubernetes.io/job-completion-index': String(index) }
       pods.push(podAt(`p${born}`, 'Running', { annotations }))
     }

@@ -32,7 +32,6 @@ export class ClusterWorld {
   outcomeOf: (pod: Pod) => 'Succeeded' | 'Failed' | undefined = () => undefined
   /** Nodes whose kubelet is dead: their pods do not change and their Lease is not renewed. */
   readonly deadNodes = new Set<string>()
-  #starts = 0
   readonly #controllers: readonly string[] | undefined
 
   private constructor(base: TestWorld, controllers: readonly string[] | undefined) {
@@ -68,7 +67,6 @@ export class ClusterWorld {
   }
 
   async startManager(identity: string): Promise<Manager> {
-    this.#starts += 1
     const { process, client } = this.base.client(identity)
     const manager = await startControllerManager(process.powers, {
       identity,
