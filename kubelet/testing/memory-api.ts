@@ -3,6 +3,7 @@
  * resourceVersion, watches, status writes, graceful deletion of pods. Not the API server: no validation, no
  * patches.
  */
+import { applyMergePatch } from '../../api/meta/patch/merge-patch.ts'
 import { alreadyExists, conflict, notFound } from '../../api/meta/status.ts'
 import type { Resource } from '../../api/kind.ts'
 import type {
@@ -145,7 +146,7 @@ export class MemoryApi implements ApiClient {
         const expirationTimestamp = formatTime(this.#clock.wallMs() + 3_600_000)
         return { status: { token: `token-${this.#version}`, expirationTimestamp } }
       },
-      patch: unsupported,
+      patch: async (name, patch) => write(applyMergePatch(find(name), patch), 'MODIFIED'),
       deleteCollection: unsupported,
       getSubresource: unsupported,
       updateSubresource: unsupported,
