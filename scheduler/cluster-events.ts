@@ -4,8 +4,9 @@
  *
  * A handler hears a filled informer's objects at once when it is registered, so a new core starts complete.
  */
+import { deepEqual } from '../api/meta/json.ts'
 import { isPodTerminal } from '../api/core/pod-conditions.ts'
-import type { Node, Pod } from '../api/types.ts'
+import type { Namespace, Node, Pod } from '../api/types.ts'
 import type { Informer } from '../client/index.ts'
 import { podInfoOf } from './cache/pod-info.ts'
 import type { ClusterChange } from './framework/cluster-change.ts'
@@ -15,6 +16,7 @@ import type { SchedulerCore } from './scheduler-core.ts'
 export interface Sources {
   readonly nodes: Informer<Node>
   readonly pods: Informer<Pod>
+  readonly namespaces?: Informer<Namespace>
 }
 
 /** Feeds a core until the result is called. Nodes first, so that pods find theirs. */
@@ -32,7 +34,17 @@ export function feedCore(core: SchedulerCore, sources: Sources, schedulerName: s
       delete: (pod) => feeder.changePod(pod, undefined),
     }),
   ]
+  const { queue } = core
+  const labelsChanged = (previous: Namespace, next: Namespace) => {
+    if (deepEqual(previous.metadata.labels, next.metadata.labels)) return
+    queue.move({ resource: 'namespace', action: 'update' })
+  }
+  const detachNamespaces = sources.namespaces?.onChange({
+    add: () => queue.move({ resource: 'namespace', action: 'add' }),
+    update: labelsChanged,
+  })
   return () => {
+    detachNamespaces?.()
     for (const detach of detachers) detach()
   }
 }

@@ -13,14 +13,13 @@ import {
   selectorFromLabels,
 } from '../api/meta/selector.ts'
 import { podDisruptionBudgets } from '../api/policy/pod-disruption-budget.ts'
-import type { Namespace, Service } from '../api/types.ts'
+import type { Namespace } from '../api/types.ts'
 import type { Informer, Informers } from '../client/index.ts'
 import type { PodInfo } from './cache/pod-info.ts'
 import type { Listers } from './framework/handle.ts'
 
-/** The listers, and the informers among them whose changes can wake pods. */
+/** The listers, and the informer among them whose changes can wake pods. */
 export interface InformedListers extends Listers {
-  readonly services: Informer<Service>
   readonly namespaces: Informer<Namespace>
 }
 
@@ -56,7 +55,6 @@ export function createListers(informers: Informers): InformedListers {
     return labels
   }
   return {
-    services: serviceInformer,
     namespaces: namespaceInformer,
     disruptionBudgets: () => budgets.list(),
     defaultSelector(pod) {

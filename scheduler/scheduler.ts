@@ -53,7 +53,11 @@ export async function startScheduler(powers: SchedulerPowers, config: SchedulerC
     await informers.waitForSync(signal)
     const findPod = (namespace: string, name: string) => podInformer.get(namespace, name)
     const core = new SchedulerCore({ powers, api, listers, catalog, findPod })
-    const detach = feedCore(core, { nodes: nodeInformer, pods: podInformer }, schedulerName)
+    const detach = feedCore(
+      core,
+      { nodes: nodeInformer, pods: podInformer, namespaces: listers.namespaces },
+      schedulerName,
+    )
     powers.log.info('scheduling', { identity, nodes: core.cache.nodesTotal, ...core.queue.lengths })
     try {
       await core.run(signal)

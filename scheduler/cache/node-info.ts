@@ -3,6 +3,7 @@
  * scheduling cycle may keep what it has seen, and preemption may try things out on the side.
  */
 import type { Node } from '../../api/types.ts'
+import { noTerms } from './affinity-terms.ts'
 import { type Amounts, amountsOf, combine, noAmounts } from './amounts.ts'
 import type { HostPort, PodInfo } from './pod-info.ts'
 
@@ -20,6 +21,8 @@ export interface NodeInfo {
   readonly scoredMilliCpu: number
   readonly scoredMemoryBytes: number
   readonly hostPorts: readonly HostPort[]
+  /** Those with affinity or anti-affinity to other pods. */
+  readonly podsWithAffinity: readonly PodInfo[]
 }
 
 /** A node's facts with these pods on it. */
@@ -39,6 +42,7 @@ export function nodeInfoOf(node: Node, pods: readonly PodInfo[] = []): NodeInfo 
     scoredMilliCpu: sum(pods, (pod) => pod.scoredMilliCpu),
     scoredMemoryBytes: sum(pods, (pod) => pod.scoredMemoryBytes),
     hostPorts: pods.flatMap((pod) => pod.hostPorts),
+    podsWithAffinity: pods.filter(hasAffinity),
   }
 }
 
@@ -56,6 +60,7 @@ export function withPod(info: NodeInfo, pod: PodInfo): NodeInfo {
     scoredMilliCpu: info.scoredMilliCpu + pod.scoredMilliCpu,
     scoredMemoryBytes: info.scoredMemoryBytes + pod.scoredMemoryBytes,
     hostPorts: pod.hostPorts.length > 0 ? [...info.hostPorts, ...pod.hostPorts] : info.hostPorts,
+    podsWithAffinity: hasAffinity(pod) ? [...info.podsWithAffinity, pod] : info.podsWithAffinity,
   }
 }
 
@@ -72,6 +77,7 @@ export function withoutPod(info: NodeInfo, uid: string): NodeInfo {
     scoredMilliCpu: info.scoredMilliCpu - pod.scoredMilliCpu,
     scoredMemoryBytes: info.scoredMemoryBytes - pod.scoredMemoryBytes,
     hostPorts: pod.hostPorts.length > 0 ? pods.flatMap((other) => other.hostPorts) : info.hostPorts,
+    podsWithAffinity: hasAffinity(pod) ? pods.filter(hasAffinity) : info.podsWithAffinity,
   }
 }
 
@@ -81,6 +87,10 @@ export function zoneOf(node: Node): string {
   const region = labels['topology.kubernetes.io/region'] ?? ''
   const zone = labels['topology.kubernetes.io/zone'] ?? ''
   return region === '' && zone === '' ? '' : `${region}/${zone}`
+}
+
+function hasAffinity(pod: PodInfo): boolean {
+  return pod.affinity !== noTerms
 }
 
 function imageBytesOf(node: Node): ReadonlyMap<string, number> {

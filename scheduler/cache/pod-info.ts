@@ -3,6 +3,7 @@
  * Source: kube-scheduler framework `PodInfo`; non-zero requests as in `pkg/scheduler/util/pod_resources.go`.
  */
 import type { ContainerPort, Pod } from '../../api/types.ts'
+import { type AffinityTerms, affinityTermsOf } from './affinity-terms.ts'
 import { type Amounts, podAmounts, scoredPodAmounts } from './amounts.ts'
 
 /** What a container without requests counts as when nodes are scored, so that such pods spread too. */
@@ -30,6 +31,7 @@ export interface PodInfo {
   readonly scoredMilliCpu: number
   readonly scoredMemoryBytes: number
   readonly hostPorts: readonly HostPort[]
+  readonly affinity: AffinityTerms
 }
 
 const noLabels: Readonly<Record<string, string>> = {}
@@ -51,6 +53,7 @@ export function podInfoOf(pod: Pod): PodInfo {
     scoredMilliCpu: scored.milliCpu,
     scoredMemoryBytes: scored.memoryBytes,
     hostPorts: hostPortsOf(pod),
+    affinity: affinityTermsOf(pod),
   }
 }
 

@@ -17,7 +17,7 @@ export type NodeAction =
   | 'updateCondition'
 export type AssignedPodAction = 'add' | 'delete' | 'updateLabel' | 'updateScaleDown'
 export type OwnPodAction = 'updateLabel' | 'updateScaleDown' | 'updateTolerations' | 'updateGates'
-export type OtherAction = 'add' | 'delete' | 'update'
+export type NamespaceAction = 'add' | 'delete' | 'update'
 
 export type ClusterChange =
   | {
@@ -40,7 +40,7 @@ export type ClusterChange =
       readonly previous: Pod
       readonly next: Pod
     }
-  | { readonly resource: 'service' | 'namespace'; readonly action: OtherAction }
+  | { readonly resource: 'namespace'; readonly action: NamespaceAction }
   /** Every waiting pod is tried again, whatever the plugins say. */
   | { readonly resource: '*'; readonly action: 'all' }
 

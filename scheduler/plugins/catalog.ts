@@ -6,6 +6,7 @@ import type { CatalogEntry } from '../framework/handle.ts'
 import { defaultBinder } from './default-binder.ts'
 import { defaultPreemption } from './default-preemption.ts'
 import { imageLocality } from './image-locality.ts'
+import { interPodAffinity } from './inter-pod-affinity.ts'
 import { nodeAffinity } from './node-affinity.ts'
 import { nodeName } from './node-name.ts'
 import { nodePorts } from './node-ports.ts'
@@ -27,6 +28,7 @@ export const catalog: readonly CatalogEntry[] = [
   { create: nodePorts, weight: 0 },
   { create: nodeResourcesFit, weight: 1 },
   { create: podTopologySpread, weight: 2 },
+  { create: interPodAffinity, weight: 2 },
   { create: defaultPreemption, weight: 0 },
   { create: nodeResourcesBalancedAllocation, weight: 1 },
   { create: imageLocality, weight: 1 },

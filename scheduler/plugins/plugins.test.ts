@@ -11,6 +11,7 @@ import { ManualClock } from '../testing/manual-clock.ts'
 import { type NodeShape, nodeOf, podOf, type PodShape } from '../testing/objects.ts'
 import { fakeHandle } from '../testing/fake-handle.ts'
 import { imageLocality } from './image-locality.ts'
+import { interPodAffinity } from './inter-pod-affinity.ts'
 import { nodeAffinity } from './node-affinity.ts'
 import { nodeName } from './node-name.ts'
 import { nodePorts } from './node-ports.ts'
@@ -287,5 +288,119 @@ void t.test('PodTopologySpread scores the emptier domain higher, also by the sys
   }
   const byDefault = scores(podTopologySpread, pod(web), zones, { listers })
   t.ok((byDefault[2] ?? 0) > (byDefault[1] ?? 0) && (byDefault[1] ?? 0) > (byDefault[0] ?? 0))
+  t.end()
+})
+
+function affinity(kind: 'podAffinity' | 'podAntiAffinity', app: string, more: object = {}): Partial<PodSpec> {
+  const term = { topologyKey: 'zone', labelSelector: { matchLabels: { app } }, ...more }
+  return { affinity: { [kind]: { requiredDuringSchedulingIgnoredDuringExecution: [term] } } }
+}
+
+void t.test('InterPodAffinity: with those it wants, away from those it shuns, in whole domains', (t) => {
+  const inA = (name: string, pods: readonly PodShape[] = []) =>
+    nodeWith({ name, labels: { zone: 'a' } }, pods)
+  const inB = (name: string, pods: readonly PodShape[] = []) =>
+    nodeWith({ name, labels: { zone: 'b' } }, pods)
+  const nodes = [
+    inA('a1', [{ name: 'db', labels: { app: 'db' } }]),
+    inA('a2'),
+    inB('b1'),
+    nodeWith({ name: 'none' }),
+  ]
+  const unmet = "unresolvable: node(s) didn't match pod affinity rules"
+  const shunned = "unschedulable: node(s) didn't match pod anti-affinity rules"
+  t.same(verdicts(interPodAffinity, pod({ spec: affinity('podAffinity', 'db') }), nodes), [
+    'fits',
+    'fits',
+    unmet,
+    unmet,
+  ])
+  t.same(verdicts(interPodAffinity, pod({ spec: affinity('podAntiAffinity', 'db') }), nodes), [
+    shunned,
+    shunned,
+    'fits',
+    'fits',
+  ])
+  t.same(verdicts(interPodAffinity, pod({ spec: affinity('podAffinity', 'nobody') }), nodes), [
+    unmet,
+    unmet,
+    unmet,
+    unmet,
+  ])
+  const first = pod({ labels: { app: 'new' }, spec: affinity('podAffinity', 'new') })
+  t.same(
+    verdicts(interPodAffinity, first, nodes),
+    ['fits', 'fits', 'fits', unmet],
+    'the first of a group goes anywhere',
+  )
+  t.end()
+})
+
+void t.test('InterPodAffinity: pods that are there keep away those that they shun', (t) => {
+  const loner = { name: 'loner', labels: { app: 'x' }, spec: affinity('podAntiAffinity', 'web') }
+  const nodes = [
+    nodeWith({ name: 'a', labels: { zone: 'a' } }, [loner]),
+    nodeWith({ name: 'b', labels: { zone: 'b' } }),
+  ]
+  const kept = "unschedulable: node(s) didn't satisfy existing pods anti-affinity rules"
+  t.same(verdicts(interPodAffinity, pod(web), nodes), [kept, 'fits'])
+  t.same(verdicts(interPodAffinity, pod(), nodes), ['fits', 'fits'])
+  t.same(
+    verdicts(interPodAffinity, pod({ ...web, namespace: 'other' }), nodes),
+    ['fits', 'fits'],
+    'only in its namespace',
+  )
+  t.end()
+})
+
+void t.test('InterPodAffinity: namespaces by name, by label, and all', (t) => {
+  const nodes = [
+    nodeWith({ name: 'a', labels: { zone: 'a' } }, [
+      { name: 'db', namespace: 'prod', labels: { app: 'db' } },
+    ]),
+  ]
+  const fits = (more: object) =>
+    verdicts(interPodAffinity, pod({ spec: affinity('podAffinity', 'db', more) }), nodes)[0] === 'fits'
+  t.same([fits({}), fits({ namespaces: ['prod'] }), fits({ namespaceSelector: {} })], [false, true, true])
+  t.equal(fits({ namespaceSelector: { matchLabels: { tier: 'x' } } }), false)
+  t.end()
+})
+
+void t.test('InterPodAffinity: a victim that is tried out no longer shuns', (t) => {
+  const loner = { name: 'loner', labels: { app: 'x' }, spec: affinity('podAntiAffinity', 'web') }
+  const node = nodeWith({ name: 'a', labels: { zone: 'a' } }, [loner])
+  const framework = frameworkOf(interPodAffinity, [node])
+  const state = new CycleState()
+  framework.preFilter(state, pod(web), [node])
+  const [other] = node.pods
+  if (other === undefined) throw new Error('no pod')
+  const trial = state.clone()
+  framework.adjust(trial, pod(web), { kind: 'removed', other, node })
+  t.equal(framework.filter(trial, pod(web), node), undefined)
+  t.not(framework.filter(state, pod(web), node), undefined)
+  t.end()
+})
+
+void t.test('InterPodAffinity: preferences of both sides count', (t) => {
+  const prefer = (kind: 'podAffinity' | 'podAntiAffinity', app: string): Partial<PodSpec> => ({
+    affinity: {
+      [kind]: {
+        preferredDuringSchedulingIgnoredDuringExecution: [
+          { weight: 10, podAffinityTerm: { topologyKey: 'zone', labelSelector: { matchLabels: { app } } } },
+        ],
+      },
+    },
+  })
+  const nodes = [
+    nodeWith({ name: 'a', labels: { zone: 'a' } }, [{ name: 'db', labels: { app: 'db' } }]),
+    nodeWith({ name: 'b', labels: { zone: 'b' } }, [
+      { name: 'grump', spec: prefer('podAntiAffinity', 'web') },
+    ]),
+    nodeWith({ name: 'c', labels: { zone: 'c' } }),
+  ]
+  t.same(scores(interPodAffinity, pod({ spec: prefer('podAffinity', 'db') }), nodes), [100, 0, 0])
+  t.same(scores(interPodAffinity, pod({ spec: prefer('podAntiAffinity', 'db') }), nodes), [0, 100, 100])
+  t.same(scores(interPodAffinity, pod(web), nodes), [100, 0, 100])
+  t.same(scores(interPodAffinity, pod(), nodes), [0, 0, 0])
   t.end()
 })
