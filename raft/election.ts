@@ -189,7 +189,7 @@ export function stepVoteRequest(state: RaftState, message: VoteRequest): void {
   const isFree = state.vote === undefined && leaderIdOf(state) === undefined
   const mayVote = state.vote === message.from || isFree || (message.isPre && message.term > state.term)
   const isUpToDate = state.log.isUpToDate({ index: message.lastIndex, term: message.lastTerm })
-  const isGranted = mayVote && isUpToDate
+  const isGranted = mayVote && isUpToDate && !isAheadInTie(state, message)
   const response: VoteResponse = {
     type: 'vote-response',
     from: state.id,
@@ -203,11 +203,27 @@ export function stepVoteRequest(state: RaftState, message: VoteRequest): void {
   if (isGranted) standBack(state, message)
 }
 
+/**
+ * Two pre-candidates with equal logs would grant each other, campaign both and split the votes. The lower id
+ * goes first; a pre-vote promises nothing, so this is a matter of manners, not of safety.
+ */
+function isAheadInTie(state: RaftState, message: VoteRequest): boolean {
+  const { log, role, id } = state
+  const isTie = message.lastIndex === log.lastIndex && message.lastTerm === log.lastTerm
+  return message.isPre && role.kind === 'pre-candidate' && isTie && id < message.from
+}
+
 /** Having granted, leave the other some time to win: two campaigns at once would split the votes. */
 function standBack(state: RaftState, message: VoteRequest): void {
-  const { role } = state
-  if (!message.isPre) state.vote = message.from
-  if (role.kind !== 'follower') return
-  const waitMs = message.isPre ? state.options.heartbeatMs : drawElectionTimeout(state)
-  role.deadlineMs = Math.max(role.deadlineMs, state.nowMs + waitMs)
+  const { term, nowMs, options, random } = state
+  if (!message.isPre) {
+    state.vote = message.from
+    if (state.role.kind === 'follower') state.role.deadlineMs = nowMs + drawElectionTimeout(state)
+    return
+  }
+  const isRival = state.role.kind === 'pre-candidate'
+  if (isRival) becomeFollower(state, { term, leaderId: undefined, reason: 'gave-way' })
+  if (state.role.kind !== 'follower') return
+  const deadlineMs = nowMs + options.heartbeatMs * (1 + random.float())
+  state.role.deadlineMs = isRival ? deadlineMs : Math.max(state.role.deadlineMs, deadlineMs)
 }

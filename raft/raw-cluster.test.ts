@@ -222,9 +222,9 @@ void t.test(
         storm.calmDown()
         commands += storm.accepted
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
-    t.ok(commands > 5000, `the storms were not idle: ${commands} commands were accepted`)
+    t.ok(commands > 2000, `the storms were not idle: ${commands} commands were accepted`)
     t.end()
   },
 )

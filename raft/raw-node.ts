@@ -42,7 +42,7 @@ import {
 import { snapshotInstalled, snapshotRefused } from './snapshot.ts'
 import type { AppliedEntry, SnapshotMeta } from './state-machine.ts'
 import type { CoreOptions, RaftState } from './state.ts'
-import { drawElectionTimeout, emptyOutbox, leaderIdOf } from './state.ts'
+import { emptyOutbox, leaderIdOf } from './state.ts'
 import type { ConfState, Entry, HardState, LogIndex, LogPosition, MemberId, Term } from './types.ts'
 import { toLogIndex, toTerm } from './types.ts'
 
@@ -161,12 +161,15 @@ export class RawNode {
     this.#setFirstDeadline()
   }
 
-  /** A sole voter need not wait for anyone; others give a leader time to be heard. */
+  /**
+   * A starting member asks early: a leader that lives is heard within a heartbeat, and a pre-vote harms nobody.
+   * A sole voter need not wait for anyone.
+   */
   #setFirstDeadline(): void {
-    const state = this.#state
-    if (state.role.kind !== 'follower') return
-    const isAlone = state.confState.voters.length === 1 && state.confState.votersOutgoing.length === 0
-    state.role.deadlineMs = state.nowMs + (isAlone ? 0 : drawElectionTimeout(state))
+    const { role, confState, nowMs, options, random } = this.#state
+    if (role.kind !== 'follower') return
+    const isAlone = confState.voters.length === 1 && confState.votersOutgoing.length === 0
+    role.deadlineMs = nowMs + (isAlone ? 0 : options.heartbeatMs * (1 + random.float()))
   }
 
   /** A message has arrived. Messages to others, or from oneself, are bugs of the transport. */

@@ -2,6 +2,7 @@
 import type { Address, TlsIdentity } from '../../platform/network.ts'
 import type { RaftMember, RaftNode } from '../raft-node.ts'
 import { RawNode } from '../raw-node.ts'
+import type { Restored } from '../raw-node.ts'
 import type { StateMachine } from '../state-machine.ts'
 import { Transport } from '../transport/transport.ts'
 import type { MemberId } from '../types.ts'
@@ -9,7 +10,7 @@ import { toLogIndex, toTerm } from '../types.ts'
 import { WalError } from '../wal/recovery.ts'
 import { Wal } from '../wal/wal.ts'
 import { reconcile } from './boot.ts'
-import type { RaftPowers } from './driver.ts'
+import type { DriverParts, RaftPowers } from './driver.ts'
 import { Driver } from './driver.ts'
 import { Identity } from './identity.ts'
 import { createRaftMetrics } from './metrics.ts'
@@ -38,8 +39,8 @@ export interface RaftNodeOptions {
  *   NetworkError when the peer address cannot be listened on; RangeError for tuning that cannot work
  */
 export async function openRaftNode(options: RaftNodeOptions): Promise<RaftNode> {
-  const { powers, id, clusterId, members, stateMachine } = options
-  const { clock, random, disk, network, log } = powers
+  const { powers, id, clusterId } = options
+  const { random, disk } = powers
   const tuning = completeTuning(options.tuning)
   const directory = `${options.directory}/wal`
   disk.makeDirectory(directory)
@@ -47,73 +48,19 @@ export async function openRaftNode(options: RaftNodeOptions): Promise<RaftNode> 
   let wal: Wal | undefined
   try {
     const identity = Identity.open({ disk, random, directory, clusterId, memberId: id })
-    const early = { durable: (_sequence: number) => {}, failed: (error: Error): void => powers.fatal(error) }
-    const opened = new Wal({
-      disk,
-      clock,
-      random: random.fork('wal'),
-      directory,
-      clusterId,
-      memberId: id,
-      segmentBytes: tuning.walSegmentBytes,
-      onDurable: (sequence) => early.durable(sequence),
-      onError: (error) => early.failed(error),
-    })
-    wal = opened
-    const { recovered } = opened
-    if (identity.isInitialised && !recovered) throw missingWal(directory)
-    if (recovered && recovered.cutBytes > 0) {
-      log.warn('cut a torn WAL tail that was never acknowledged', { directory, bytes: recovered.cutBytes })
-    }
-    const voters = members.map((member) => member.id)
-    const restored = reconcile({ recovered, applied: stateMachine.applied(), voters, directory })
-    const { index, term } = restored.entries.at(-1) ?? restored.offset
-    opened.resetTo({ index, term })
-    await initialise(opened, identity, early)
-    const core = new RawNode({
-      id,
-      core: coreOptions(tuning),
-      random: random.fork('raft'),
-      trace: log,
-      restored,
-      nowMs: clock.monotonicMs(),
-    })
-    const metrics = createRaftMetrics(powers.metrics)
-    const driver = new Driver({
-      powers,
+    const listener: WalListener = { durable: () => {}, failed: (error) => powers.fatal(error) }
+    wal = openWal(options, { directory, tuning, listener })
+    if (identity.isInitialised && !wal.recovered) throw missingWal(directory)
+    const restored = restore(options, wal, directory)
+    await initialise(wal, identity, listener)
+    const driver = createDriver(options, {
       tuning,
-      core,
-      wal: opened,
-      members,
-      stateMachine,
-      metrics,
+      wal,
+      identity,
+      restored,
+      listener,
       release: () => lock.release(),
-      transport: (handlers) =>
-        new Transport({
-          clock,
-          random: random.fork('transport'),
-          network,
-          log,
-          tls: options.tls,
-          listenPeer: options.listenPeer,
-          members,
-          rules: {
-            clusterId,
-            id,
-            storeUuid: identity.storeUuid,
-            rememberStore: (peer, storeUuid) => identity.rememberStore(peer, storeUuid),
-          },
-          onMessages: (messages) => handlers.receive(messages),
-          onLost: (peer) => handlers.peerLost(peer),
-          onGone: (peer) => handlers.peerGone(peer),
-          onSnapshotConnection: (from, connection) => handlers.snapshots.accept(from, connection),
-        }),
     })
-    early.durable = (sequence) => {
-      metrics.fsyncSeconds.observe(opened.latencies.last / 1000)
-      driver.durable(sequence)
-    }
-    early.failed = (error) => driver.walFailed(error)
     await driver.start()
     return driver
   } catch (error) {
@@ -123,18 +70,113 @@ export async function openRaftNode(options: RaftNodeOptions): Promise<RaftNode> 
   }
 }
 
-/** A new WAL becomes visible as such: a first frame on the disk, then the mark that there is one. */
-function initialise(
-  wal: Wal,
+/** Who hears of the WAL: at first nobody, then the driver, which needs the WAL to be built. */
+interface WalListener {
+  durable: (sequence: number) => void
+  failed: (error: Error) => void
+}
+
+function openWal(
+  options: RaftNodeOptions,
+  parts: { readonly directory: string; readonly tuning: RaftTuning; readonly listener: WalListener },
+): Wal {
+  const { directory, tuning, listener } = parts
+  const { clock, random, disk, log } = options.powers
+  const wal = new Wal({
+    disk,
+    clock,
+    random: random.fork('wal'),
+    directory,
+    clusterId: options.clusterId,
+    memberId: options.id,
+    segmentBytes: tuning.walSegmentBytes,
+    onDurable: (sequence) => listener.durable(sequence),
+    onError: (error) => listener.failed(error),
+  })
+  if (wal.recovered && wal.recovered.cutBytes > 0) {
+    log.warn('cut a torn WAL tail that was never acknowledged', { directory, bytes: wal.recovered.cutBytes })
+  }
+  return wal
+}
+
+/** What the core starts from, by WAL and state machine together. */
+function restore(options: RaftNodeOptions, wal: Wal, directory: string): Restored {
+  const voters = options.members.map((member) => member.id)
+  const applied = options.stateMachine.applied()
+  const restored = reconcile({ recovered: wal.recovered, applied, voters, directory })
+  const { index, term } = restored.entries.at(-1) ?? restored.offset
+  wal.resetTo({ index, term })
+  return restored
+}
+
+function createDriver(
+  options: RaftNodeOptions,
+  parts: {
+    readonly tuning: RaftTuning
+    readonly wal: Wal
+    readonly identity: Identity
+    readonly restored: Restored
+    readonly listener: WalListener
+    readonly release: () => void
+  },
+): Driver {
+  const { powers, id, members, stateMachine } = options
+  const { tuning, wal, identity, restored, listener, release } = parts
+  const core = new RawNode({
+    id,
+    core: coreOptions(tuning),
+    random: powers.random.fork('raft'),
+    trace: powers.log,
+    restored,
+    nowMs: powers.clock.monotonicMs(),
+  })
+  const metrics = createRaftMetrics(powers.metrics)
+  const transport: DriverParts['transport'] = (handlers) => createTransport(options, identity, handlers)
+  const driver = new Driver({ powers, tuning, core, wal, members, stateMachine, metrics, release, transport })
+  listener.durable = (sequence) => {
+    metrics.fsyncSeconds.observe(wal.latencies.last / 1000)
+    driver.durable(sequence)
+  }
+  listener.failed = (error) => driver.walFailed(error)
+  return driver
+}
+
+function createTransport(
+  options: RaftNodeOptions,
   identity: Identity,
-  early: { durable: (sequence: number) => void; failed: (error: Error) => void },
-): Promise<void> {
+  handlers: Parameters<DriverParts['transport']>[0],
+): Transport {
+  const { powers, id, clusterId, members, listenPeer, tls } = options
+  const { clock, random, network, log } = powers
+  return new Transport({
+    clock,
+    random: random.fork('transport'),
+    network,
+    log,
+    tls,
+    listenPeer,
+    members,
+    rules: {
+      clusterId,
+      id,
+      storeUuid: identity.storeUuid,
+      rememberStore: (peer, storeUuid) => identity.rememberStore(peer, storeUuid),
+    },
+    onMessages: (messages) => handlers.receive(messages),
+    onLost: (peer) => handlers.peerLost(peer),
+    onGone: (peer) => handlers.peerGone(peer),
+    onSnapshotConnection: (from, connection) => handlers.snapshots.accept(from, connection),
+  })
+}
+
+/** A new WAL becomes visible as such: a first frame on the disk, then the mark that there is one. */
+function initialise(wal: Wal, identity: Identity, listener: WalListener): Promise<void> {
   if (wal.recovered) {
     identity.markInitialised()
     return Promise.resolve()
   }
   return new Promise((resolve, reject) => {
-    early.failed = reject
+    listener.failed = reject
     wal.mark({ index: toLogIndex(0), term: toTerm(0) }, () => {
       identity.markInitialised()
       resolve()
