@@ -146,8 +146,7 @@ export class FakeCluster {
     }
     const next = trusted<KubeObject>({ ...merged, metadata })
     if (deepEqual(next, known)) return known
-    if (deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0)
-      return this.#drop(kind, next)
+    if (deletionTimestamp !== undefined && holdersOf(next).length === 0) return this.#drop(kind, next)
     return this.#store(kind, next, 'MODIFIED')
   }
 
