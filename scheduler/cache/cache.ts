@@ -40,7 +40,9 @@ export class SchedulerCache {
   readonly #nodes = new Map<string, NodeInfo>()
   readonly #imageNodes = new Map<string, number>()
   readonly #expiring = new Set<string>()
-  #order: readonly string[] | undefined
+  /** The nodes in the order of snapshots, and where each stands; undefined when the order is to be found anew. */
+  #list: NodeInfo[] = []
+  #positions: ReadonlyMap<string, number> | undefined
   #snapshot: Snapshot | undefined
 
   constructor(clock: Clock) {
@@ -59,7 +61,7 @@ export class SchedulerCache {
       ? withNode(previous, node)
       : nodeInfoOf(node, Array.from(this.#podsByNode.get(name)?.values() ?? []))
     this.#countImages(previous, next)
-    if (previous === undefined || zoneOf(previous.node) !== zoneOf(node)) this.#order = undefined
+    if (previous === undefined || zoneOf(previous.node) !== zoneOf(node)) this.#positions = undefined
     this.#put(name, next)
   }
 
@@ -69,7 +71,7 @@ export class SchedulerCache {
     if (previous === undefined) return
     this.#countImages(previous, undefined)
     this.#nodes.delete(name)
-    this.#order = undefined
+    this.#positions = undefined
     this.#snapshot = undefined
   }
 
@@ -142,26 +144,29 @@ export class SchedulerCache {
   }
 
   #takeSnapshot(): Snapshot {
-    this.#order ??= interleaveZones(Array.from(this.#nodes.values()))
-    const nodes: NodeInfo[] = []
-    for (const name of this.#order) {
-      const info = this.#nodes.get(name)
-      if (info) nodes.push(info)
-    }
-    let byName: Map<string, NodeInfo> | undefined
+    if (this.#positions === undefined) this.#arrange()
+    const positions = this.#positions ?? new Map<string, number>()
+    const nodes = this.#list.slice()
     return {
       nodes,
       get: (name) => {
-        byName ??= new Map(nodes.map((node) => [node.name, node]))
-        return byName.get(name)
+        const position = positions.get(name)
+        return position === undefined ? undefined : nodes[position]
       },
       nodesWithImage: (image) => this.#imageNodes.get(image) ?? 0,
     }
   }
 
+  #arrange(): void {
+    this.#list = interleaveZones(Array.from(this.#nodes.values()))
+    this.#positions = new Map(this.#list.map(({ name }, position) => [name, position]))
+  }
+
   #put(name: string, info: NodeInfo): void {
     this.#nodes.set(name, info)
     this.#snapshot = undefined
+    const position = this.#positions?.get(name)
+    if (position !== undefined) this.#list[position] = info
   }
 
   #place(nodeName: string, info: PodInfo): void {
@@ -193,20 +198,20 @@ export class SchedulerCache {
   }
 }
 
-/** Names of nodes, one of each zone in turn, so that neighbours in the list are far apart in the world. */
-function interleaveZones(nodes: readonly NodeInfo[]): readonly string[] {
-  const zones = new Map<string, string[]>()
-  for (const { name, node } of nodes) {
-    const zone = zoneOf(node)
+/** One node of each zone in turn, so that neighbours in the list are far apart in the world. */
+function interleaveZones(nodes: readonly NodeInfo[]): NodeInfo[] {
+  const zones = new Map<string, NodeInfo[]>()
+  for (const info of nodes) {
+    const zone = zoneOf(info.node)
     const members = zones.get(zone)
-    if (members) members.push(name)
-    else zones.set(zone, [name])
+    if (members) members.push(info)
+    else zones.set(zone, [info])
   }
-  const order: string[] = []
+  const order: NodeInfo[] = []
   for (let round = 0; order.length < nodes.length; round += 1) {
     for (const members of zones.values()) {
-      const name = members[round]
-      if (name !== undefined) order.push(name)
+      const info = members[round]
+      if (info !== undefined) order.push(info)
     }
   }
   return order
