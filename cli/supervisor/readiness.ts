@@ -83,6 +83,7 @@ function stagesOf(options: ReadinessOptions, api: HttpClient): readonly Stage[] 
     {
       name: cluster.runtime.kind === 'runc' ? 'nodes' : 'nodes (fake runtime)',
       reached: async (all) => {
+        if (!all.some((one) => one.view.kind === 'kubelet')) return 'none asked for'
         const processes = whenReady(all, ['kubelet', 'proxy'], 'ready')
         return processes === undefined ? undefined : readyNodes(options, api, all)
       },
