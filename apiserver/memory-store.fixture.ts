@@ -132,7 +132,7 @@ export class MemoryStore implements StoreClient {
 
   #at(key: string, revision: number): KeyValue | undefined {
     const deleted = this.#deletions.get(key) ?? []
-    const found = (this.#versions.get(key) ?? []).filter((kv) => kv.modRevision <= revision).at(-1)
+    const found = (this.#versions.get(key) ?? []).findLast((kv) => kv.modRevision <= revision)
     if (!found) return undefined
     return deleted.some((at) => at > found.modRevision && at <= revision) ? undefined : found
   }
@@ -182,7 +182,9 @@ export class MemoryStore implements StoreClient {
         version: (previous?.version ?? 0) + 1,
         lease: operation.lease,
       }
-      this.#versions.set(key, [...(this.#versions.get(key) ?? []), kv])
+      const versions = this.#versions.get(key)
+      if (versions) versions.push(kv)
+      else this.#versions.set(key, [kv])
       events.push({ type: 'put', kv, prevKv: previous })
       return { type: 'put', prevKv: previous }
     }

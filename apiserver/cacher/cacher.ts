@@ -29,7 +29,7 @@ import { Watcher, type WatchItem } from './watcher.ts'
 const listPageMax = 500
 const reloadPauseMs = 100
 /** How often progress is asked for while somebody waits for a revision. */
-const progressAskMs = 50
+const progressAskMs = 20
 
 export interface CacherOptions {
   readonly clock: Clock
@@ -73,6 +73,7 @@ export class Cacher {
   #changes = 0
   #watch: Watch | undefined
   #startHint: number | undefined
+  #askedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: CacherOptions) {
     this.#options = options
@@ -145,7 +146,7 @@ export class Cacher {
           timeoutMs,
         )
       if (signal?.aborted) throw signal.reason
-      this.#watch?.requestProgress()
+      this.#askProgress()
       await this.#nextChange(Math.min(leftMs, progressAskMs), signal)
     }
   }
@@ -172,6 +173,14 @@ export class Cacher {
 
   /** Asks the store how far it has come; idle caches learn it this way. */
   requestProgress(): void {
+    this.#watch?.requestProgress()
+  }
+
+  /** At most one question in `progressAskMs`, however many wait. */
+  #askProgress(): void {
+    const now = this.#options.clock.monotonicMs()
+    if (now - this.#askedAtMs < progressAskMs) return
+    this.#askedAtMs = now
     this.#watch?.requestProgress()
   }
 
@@ -271,13 +280,14 @@ export class Cacher {
       if (current || previous)
         events.push(new CacheEvent({ revision: kv.modRevision, key, current, previous }))
     }
-    if (batch.revision > this.#revision) this.#revision = batch.revision
+    const isNewer = batch.revision > this.#revision
+    if (isNewer) this.#revision = batch.revision
     if (events.length > 0) {
       this.#changes += 1
       this.#ring?.append(events, this.#options.clock.monotonicMs())
       for (const watcher of [...this.#watchers]) for (const event of events) watcher.push(event)
     }
-    this.#wakeWaiting()
+    if (isNewer) this.#wakeWaiting()
   }
 
   #reset(): void {
