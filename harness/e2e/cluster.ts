@@ -28,6 +28,7 @@ export interface StatusRow {
   readonly ready?: boolean
   readonly leading?: boolean | null
   readonly role?: string
+  readonly term?: number | null
 }
 
 export interface Status {
