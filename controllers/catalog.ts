@@ -1,6 +1,7 @@
 /** Every controller, one line each, sorted by upstream's name. */
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts'
 import { deploymentController } from './deployment/controller.ts'
+import { disruptionController } from './disruption.ts'
 import { endpointsController, endpointSliceController } from './endpoints/controller.ts'
 import type { Controller } from './framework/controller.ts'
 import { garbageCollectorController } from './garbage-collector/controller.ts'
@@ -18,6 +19,7 @@ import { ttlAfterFinishedController } from './ttl-after-finished.ts'
 export const controllers: readonly Controller[] = [
   clusterRoleAggregationController,
   deploymentController,
+  disruptionController,
   endpointsController,
   endpointSliceController,
   garbageCollectorController,
