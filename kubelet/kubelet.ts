@@ -6,17 +6,26 @@
  */
 import { pods } from '../api/core/pod.ts'
 import { services } from '../api/core/service.ts'
-import { createEventRecorder, createInformers } from '../client/index.ts'
+import type { Pod, Service } from '../api/types.ts'
+import {
+  createEventRecorder,
+  createInformers,
+  type EventRecorder,
+  type Informer,
+  type Informers,
+} from '../client/index.ts'
 import { messageOf } from '../platform/assert.ts'
+import type { Listener } from '../platform/network.ts'
 import type { Component } from '../platform/powers.ts'
 import { TaskGroup } from '../platform/tasks.ts'
 import type { KubeletConfig } from './kubelet-config.ts'
 import { NodeAgent } from './node/node-agent.ts'
 import { allocatableOf, capacityOf } from './node/node-object.ts'
 import { parseQuantity, toMilli, toWhole } from '../api/meta/quantity.ts'
-import type { NodeHost } from './node-host.ts'
+import type { MachineFacts, NodeHost } from './node-host.ts'
 import { PodManager } from './pod-manager.ts'
 import { StatusManager } from './status-manager.ts'
+import type { RuntimeInfo } from './runtime/oci-runtime.ts'
 import { startServer } from './streaming/server.ts'
 import type { KubeletPowers, WorkerContext } from './worker-context.ts'
 
@@ -33,79 +42,131 @@ export async function startKubelet(
   config: KubeletConfig,
   host: NodeHost,
 ): Promise<Kubelet> {
-  const { log } = powers
-  const tasks = new TaskGroup((error, name) =>
-    log.error('a task of the kubelet failed', { task: name, error: messageOf(error) }),
-  )
   const [facts, runtime] = await Promise.all([host.facts(), host.runtime.info()])
-  const allocatable = allocatableOf(config, capacityOf(config, facts))
-  const events = createEventRecorder(powers, config.client, { component: 'kubelet', host: config.nodeName })
-  const informers = createInformers(powers, config.client, tasks)
-  const podInformer = informers.for(pods, { fieldSelector: `spec.nodeName=${config.nodeName}` })
-  const serviceInformer = informers.for(services)
-  const status = new StatusManager({ client: config.client, clock: powers.clock, log })
-  let mayStart = false
-  const context: WorkerContext = {
-    powers,
-    config,
-    host,
-    client: config.client,
-    events,
-    isSimulated: !runtime.isReal,
-    nodeMemoryBytes: facts.memoryBytes,
-    mayStart: () => mayStart,
-    services: () => serviceInformer.list(),
-    facts: (_, podIP) => ({
-      podIP,
-      hostIP: config.address,
-      nodeName: config.nodeName,
-      allocatableCpuMillis: toMilli(parseQuantity(allocatable.cpu ?? '0')),
-      allocatableMemoryBytes: toWhole(parseQuantity(allocatable.memory ?? '0')),
-    }),
-    report: (pod, next, isFinished) => status.set(pod, next, isFinished),
+  const kubelet = new RunningKubelet({ powers, config, host, facts, runtime })
+  await kubelet.start()
+  return kubelet
+}
+
+interface KubeletParts {
+  readonly powers: KubeletPowers
+  readonly config: KubeletConfig
+  readonly host: NodeHost
+  readonly facts: MachineFacts
+  readonly runtime: RuntimeInfo
+}
+
+class RunningKubelet implements Kubelet {
+  readonly #parts: KubeletParts
+  readonly #tasks: TaskGroup
+  readonly #events: EventRecorder
+  readonly #informers: Informers
+  readonly #pods: Informer<Pod>
+  readonly #services: Informer<Service>
+  readonly #status: StatusManager
+  readonly #agent: NodeAgent
+  readonly #context: WorkerContext
+  readonly #manager: PodManager
+  #server: Listener | undefined
+  #subscription: { close(): void } | undefined
+  #isRegistered = false
+  /** The first list has come. */
+  #mayStart = false
+
+  constructor(parts: KubeletParts) {
+    const { powers, config, host, runtime } = parts
+    const { client } = config
+    this.#parts = parts
+    this.#tasks = new TaskGroup((error, name) =>
+      powers.log.error('a task of the kubelet failed', { task: name, error: messageOf(error) }),
+    )
+    this.#events = createEventRecorder(powers, client, { component: 'kubelet', host: config.nodeName })
+    this.#informers = createInformers(powers, client, this.#tasks)
+    this.#pods = this.#informers.for(pods, { fieldSelector: `spec.nodeName=${config.nodeName}` })
+    this.#services = this.#informers.for(services)
+    this.#status = new StatusManager({ client, clock: powers.clock, log: powers.log })
+    this.#agent = new NodeAgent({
+      powers,
+      config,
+      client,
+      host,
+      tasks: this.#tasks,
+      port: () => this.port ?? 0,
+      onRegistered: () => {
+        this.#isRegistered = true
+        powers.log.info('node registered', { node: config.nodeName, runtime: runtime.version })
+      },
+    })
+    const allocatable = allocatableOf(config, capacityOf(config, parts.facts))
+    this.#context = this.#contextOf(allocatable)
+    this.#manager = new PodManager({
+      context: this.#context,
+      status: this.#status,
+      tasks: this.#tasks,
+      node: () => this.#agent.node,
+      allocatable,
+    })
   }
-  let registered = false
-  let port = config.port ?? 0
-  const agent = new NodeAgent({
-    powers,
-    config,
-    client: config.client,
-    host,
-    tasks,
-    port: () => port,
-    onRegistered: () => {
-      registered = true
-      log.info('node registered', { node: config.nodeName, runtime: runtime.version })
-    },
-  })
-  const manager = new PodManager({ context, status, tasks, node: () => agent.node, allocatable })
-  const server =
-    config.port === undefined ? undefined : await startServer({ context, manager, port: config.port })
-  port = server?.address.port ?? 0
-  await manager.adopt()
-  const subscription = host.runtime.subscribe((podUid) => manager.notify(podUid))
-  podInformer.onChange({
-    add: (pod) => manager.set(pod),
-    update: (_, pod) => manager.set(pod),
-    delete: (pod) => manager.delete(pod),
-  })
-  agent.start()
-  informers.start()
-  tasks.run('first list', async (signal) => {
-    await informers.waitForSync(signal)
-    mayStart = true
-    manager.synced(new Set(podInformer.list().map((pod) => pod.metadata.uid ?? '')))
-  })
-  return {
-    port: server?.address.port,
-    isRegistered: () => registered,
-    close: async () => {
-      subscription.close()
-      await server?.close()
-      await manager.close()
-      await status.close()
-      await tasks.close()
-      await events.close()
-    },
+
+  get port(): number | undefined {
+    return this.#server?.address.port
+  }
+
+  isRegistered(): boolean {
+    return this.#isRegistered
+  }
+
+  async start(): Promise<void> {
+    const { config, host } = this.#parts
+    const { port } = config
+    if (port !== undefined) {
+      this.#server = await startServer({ context: this.#context, manager: this.#manager, port })
+    }
+    await this.#manager.adopt()
+    this.#subscription = host.runtime.subscribe((podUid) => this.#manager.notify(podUid))
+    this.#pods.onChange({
+      add: (pod) => this.#manager.set(pod),
+      update: (_, pod) => this.#manager.set(pod),
+      delete: (pod) => this.#manager.delete(pod),
+    })
+    this.#agent.start()
+    this.#informers.start()
+    this.#tasks.run('first list', async (signal) => {
+      await this.#informers.waitForSync(signal)
+      this.#mayStart = true
+      this.#manager.synced(new Set(this.#pods.list().map((pod) => pod.metadata.uid ?? '')))
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#subscription?.close()
+    await this.#server?.close()
+    await this.#manager.close()
+    await this.#status.close()
+    await this.#tasks.close()
+    await this.#events.close()
+  }
+
+  #contextOf(allocatable: Readonly<Record<string, string>>): WorkerContext {
+    const { powers, config, host, facts, runtime } = this.#parts
+    return {
+      powers,
+      config,
+      host,
+      client: config.client,
+      events: this.#events,
+      isSimulated: !runtime.isReal,
+      nodeMemoryBytes: facts.memoryBytes,
+      mayStart: () => this.#mayStart,
+      services: () => this.#services.list(),
+      facts: (_, podIP) => ({
+        podIP,
+        hostIP: config.address,
+        nodeName: config.nodeName,
+        allocatableCpuMillis: toMilli(parseQuantity(allocatable.cpu ?? '0')),
+        allocatableMemoryBytes: toWhole(parseQuantity(allocatable.memory ?? '0')),
+      }),
+      report: (pod, next, isFinished) => this.#status.set(pod, next, isFinished),
+    }
   }
 }

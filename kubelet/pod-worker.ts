@@ -322,7 +322,8 @@ export class PodWorker {
     const id = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'))
       .join('')
       .slice(0, 40)
-    this.#loadVolumes()
+    // Beside the network; whoever starts a container waits for them and hears what went wrong.
+    void this.#loadVolumes()
     try {
       this.#sandbox = await host.network.setUp({
         id,

@@ -100,7 +100,7 @@ export function placesOf(reference: ImageReference, mirrors: RegistryOptions['mi
 
 function isLoopback(registry: string): boolean {
   const host = registry.replace(/:\d+$/, '')
-  return host === 'localhost' || host.endsWith('.localhost') || /^127\./.test(host) || host === '[::1]'
+  return host === 'localhost' || host.endsWith('.localhost') || host.startsWith('127.') || host === '[::1]'
 }
 
 /** One image from one place. */

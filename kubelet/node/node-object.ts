@@ -178,10 +178,11 @@ function nodeConditions(
   return conditions
 }
 
-/** The status without its heartbeat times: equal texts mean nothing worth telling before the next report. */
+/** The status without its heartbeat times: equal ones mean nothing worth telling before the next report. */
 export function comparableStatus(node: Node): unknown {
-  return {
-    ...node.status,
-    conditions: node.status?.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest),
-  }
+  const conditions = node.status?.conditions?.map((condition) => ({
+    ...condition,
+    lastHeartbeatTime: undefined,
+  }))
+  return { ...node.status, conditions }
 }

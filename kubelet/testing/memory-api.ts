@@ -15,6 +15,9 @@ import type {
   WatchStream,
 } from '../../client/index.ts'
 import { type Clock, formatTime } from '../../platform/clock.ts'
+import { NetworkError } from '../../platform/network.ts'
+
+const unsupported = () => Promise.reject(new Error('MemoryApi does not know this verb'))
 
 interface Collection {
   readonly objects: Map<string, ApiObject>
@@ -84,9 +87,7 @@ export class MemoryApi implements ApiClient {
     const collection = this.#collection(resource.resource)
     const keyOf = (name: string, own?: string) =>
       `${resource.namespaced ? (own ?? namespace ?? '') : ''}/${name}`
-    const check = () => {
-      if (this.isDown) throw new Error('connect ECONNREFUSED (MemoryApi is down)')
-    }
+    const check = () => this.#check()
     const find = (name: string) => {
       check()
       const object = collection.objects.get(keyOf(name))
@@ -109,7 +110,6 @@ export class MemoryApi implements ApiClient {
       if (version !== undefined && version !== current.metadata.resourceVersion) throw conflict(subject, name)
       return write(merge(current), 'MODIFIED')
     }
-    const unsupported = () => Promise.reject(new Error('MemoryApi does not know this verb'))
     return {
       get: async (name) => find(name),
       list: async () => {
@@ -143,14 +143,23 @@ export class MemoryApi implements ApiClient {
       delete: async (name, options) => this.#delete(collection, find(name), options ?? {}, write),
       createSubresource: async () => {
         check()
-        const expirationTimestamp = formatTime(this.#clock.wallMs() + 3_600_000)
-        return { status: { token: `token-${this.#version}`, expirationTimestamp } }
+        return this.#token()
       },
       patch: async (name, patch) => write(applyMergePatch(find(name), patch), 'MODIFIED'),
       deleteCollection: unsupported,
       getSubresource: unsupported,
       updateSubresource: unsupported,
     }
+  }
+
+  #check(): void {
+    if (!this.isDown) return
+    throw new NetworkError({ code: 'ECONNREFUSED', message: 'MemoryApi is down', maybeDelivered: false })
+  }
+
+  #token(): unknown {
+    const expirationTimestamp = formatTime(this.#clock.wallMs() + 3_600_000)
+    return { status: { token: `token-${this.#version}`, expirationTimestamp } }
   }
 
   #delete(

@@ -396,7 +396,9 @@ class LinuxRuntime implements OciRuntime {
   }
 
   #onExits(): void {
-    for (const id of this.#files.list(`${this.#options.rootDir}/exits`)) {
+    const directory = `${this.#options.rootDir}/exits`
+    // Gone when somebody takes the whole node's directory away.
+    for (const id of this.#files.exists(directory) ? this.#files.list(directory) : []) {
       const stored = this.#containers.get(id)
       if (stored === undefined || stored.end !== undefined) continue
       this.#settle(id).then(
