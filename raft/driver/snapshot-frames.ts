@@ -2,7 +2,10 @@
  * A snapshot on its own connection, after the handshake:
  *
  *   sender    begin ─ chunk 0 ─ chunk 1 ─ … ─ end
- *   receiver            ack 0     ack 1         installed | refused
+ *   receiver            ack 0     ack 1         installing … installing ─ installed | refused
+ *
+ * Both sides hear something within `stallMs` while the other lives: the receiver acknowledges each chunk and
+ * repeats `installing` while it switches over. Silence means that the other machine is gone.
  *
  * A chunk is numbered and carries its CRC-32C: TLS protects the wire, this protects from what happens to
  * bytes between disk and wire on either side. At most `windowChunks` are on their way unacknowledged.
@@ -24,12 +27,17 @@ import type { Term } from '../types.ts'
 import { toLogIndex, toTerm } from '../types.ts'
 
 export const windowChunks = 8
+/** A side that hears nothing for so long gives up; the leader then tries again. */
+export const stallMs = 3000
+/** How often a receiver says that it is still switching over. */
+export const installingMs = 500
 
 export type SnapshotFrame =
   | { readonly type: 'begin'; readonly senderTerm: Term; readonly meta: SnapshotMeta }
   | { readonly type: 'chunk'; readonly number: number; readonly data: Uint8Array }
   | { readonly type: 'end'; readonly chunks: number }
   | { readonly type: 'ack'; readonly number: number }
+  | { readonly type: 'installing' }
   | { readonly type: 'installed' }
   | { readonly type: 'refused'; readonly reason: string }
 
@@ -45,8 +53,9 @@ export function encodeSnapshotFrame(frame: SnapshotFrame): Uint8Array {
       return pack(['end', frame.chunks])
     case 'ack':
       return pack(['ack', frame.number])
+    case 'installing':
     case 'installed':
-      return pack(['installed'])
+      return pack([frame.type])
     case 'refused':
       return pack(['refused', frame.reason])
   }
@@ -74,6 +83,8 @@ export function decodeSnapshotFrame(frame: Uint8Array): SnapshotFrame {
       return { type: 'end', chunks: number(f[1]) }
     case 'ack':
       return { type: 'ack', number: number(f[1]) }
+    case 'installing':
+      return { type: 'installing' }
     case 'installed':
       return { type: 'installed' }
     case 'refused':

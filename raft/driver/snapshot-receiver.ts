@@ -13,10 +13,7 @@ import type { FrameConnection } from '../../platform/network.ts'
 import type { SnapshotMeta, SnapshotWriter } from '../state-machine.ts'
 import type { MemberId, Term } from '../types.ts'
 import type { SnapshotFrame } from './snapshot-frames.ts'
-import { decodeSnapshotFrame, encodeSnapshotFrame } from './snapshot-frames.ts'
-
-/** A sender that sends nothing for so long is given up. */
-const stallMs = 10_000
+import { decodeSnapshotFrame, encodeSnapshotFrame, installingMs, stallMs } from './snapshot-frames.ts'
 
 export interface SnapshotReceiverOptions {
   readonly clock: Clock
@@ -57,6 +54,7 @@ export class SnapshotReceiver {
     const reception = this.#reception
     if (!reception || reception.meta !== meta) return undefined
     reception.isInstalling = true
+    this.#sayInstalling(reception)
     return reception.writer
   }
 
@@ -64,7 +62,9 @@ export class SnapshotReceiver {
   concluded(problem: Error | undefined): void {
     const reception = this.#reception
     this.#reception = undefined
-    if (reception) this.#answer(reception.connection, verdict(problem))
+    if (!reception) return
+    reception.timer.cancel()
+    this.#answer(reception.connection, verdict(problem))
   }
 
   close(): void {
@@ -127,6 +127,11 @@ export class SnapshotReceiver {
     this.#reception = undefined
     reception.writer.abort()
     this.#answer(reception.connection, { type: 'installed' })
+  }
+
+  #sayInstalling(reception: Reception): void {
+    this.#answer(reception.connection, { type: 'installing' })
+    reception.timer = this.#options.clock.setTimer(installingMs, () => this.#sayInstalling(reception))
   }
 
   #watch(): Timer {

@@ -10,14 +10,10 @@ import type { SnapshotReader } from '../state-machine.ts'
 import type { ConfState, LogIndex, MemberId, Term } from '../types.ts'
 import { toLogIndex } from '../types.ts'
 import type { SnapshotFrame } from './snapshot-frames.ts'
-import { decodeSnapshotFrame, encodeSnapshotFrame, windowChunks } from './snapshot-frames.ts'
+import { decodeSnapshotFrame, encodeSnapshotFrame, stallMs, windowChunks } from './snapshot-frames.ts'
 
 /** More at once would compete for the same disk and link. */
 const streamsMax = 2
-/** A receiver that acknowledges nothing for so long is given up. */
-const stallMs = 10_000
-/** Verifying and switching over a large state takes longer than a chunk. */
-const installMs = 120_000
 
 export interface SnapshotSenderOptions {
   readonly clock: Clock
@@ -111,36 +107,33 @@ export class SnapshotSender {
       const data = reader.read(this.#options.chunkBytes)
       if (!data) break
       while (sent - acknowledged >= windowChunks) {
-        await this.#expect('ack', { answers, signal, timeoutMs: stallMs })
+        await this.#expect('ack', answers, signal)
         acknowledged += 1
       }
       send(connection, { type: 'chunk', number: sent, data })
       sent += 1
     }
     send(connection, { type: 'end', chunks: sent })
-    for (; acknowledged < sent; acknowledged += 1)
-      await this.#expect('ack', { answers, signal, timeoutMs: stallMs })
-    await this.#expect('installed', { answers, signal, timeoutMs: installMs })
+    for (; acknowledged < sent; acknowledged += 1) await this.#expect('ack', answers, signal)
+    await this.#expect('installed', answers, signal)
   }
 
   /** @throws when something else comes, or nothing in time */
-  #expect(
-    type: SnapshotFrame['type'],
-    wait: {
-      readonly answers: BoundedQueue<Uint8Array>
-      readonly signal: AbortSignal
-      readonly timeoutMs: number
-    },
+  async #expect(
+    type: 'ack' | 'installed',
+    answers: BoundedQueue<Uint8Array>,
+    signal: AbortSignal,
   ): Promise<void> {
     const attempted = `snapshot stream, waiting for "${type}"`
-    const options = { clock: this.#options.clock, timeoutMs: wait.timeoutMs, attempted, parent: wait.signal }
-    return withDeadline(options, async (signal) => {
-      const frame = await abortable(wait.answers.next(), signal)
+    const options = { clock: this.#options.clock, timeoutMs: stallMs, attempted, parent: signal }
+    for (;;) {
+      const frame = await withDeadline(options, (deadline) => abortable(answers.next(), deadline))
       if (!frame) throw new Error('the receiver closed the connection')
       const answer = decodeSnapshotFrame(frame)
+      if (answer.type === type) return
       if (answer.type === 'refused') throw new Error(`refused: ${answer.reason}`)
-      if (answer.type !== type) throw new Error(`expected "${type}", received "${answer.type}"`)
-    })
+      if (answer.type !== 'installing') throw new Error(`expected "${type}", received "${answer.type}"`)
+    }
   }
 }
 
