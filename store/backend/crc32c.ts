@@ -48,3 +48,12 @@ export function crc32c(bytes: Uint8Array, seed = 0): number {
   for (; i < bytes.length; i += 1) crc = (crc >>> 8) ^ at(table, (crc ^ at(bytes, i)) & 0xff)
   return ~crc >>> 0
 }
+
+/** The checksum of a u32 in big-endian order, continued from `seed`. */
+export function crc32cOfUint32(value: number, seed = 0): number {
+  let crc = ~seed
+  for (let shift = 24; shift >= 0; shift -= 8) {
+    crc = (crc >>> 8) ^ at(table, (crc ^ (value >>> shift)) & 0xff)
+  }
+  return ~crc >>> 0
+}

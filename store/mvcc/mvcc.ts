@@ -19,6 +19,7 @@ import { LeaseKeys } from './lease-keys.ts'
 import { OrderedIndex } from './ordered-index.ts'
 import {
   encodeRecord,
+  type RecordFields,
   type RecordPlace,
   recordFields,
   recordKeyText,
@@ -188,7 +189,7 @@ export class Mvcc {
     this.#write = new MvccWrite(this.#revision + 1, {
       slotOf: (key) => this.#index.find(key),
       table: this.#table,
-      apply: (change, sub) => this.#apply(change, sub),
+      apply: (change, sub, fields) => this.#apply(change, sub, fields),
       end: (revision, bytes) => {
         this.#write = undefined
         if (bytes > 0) this.#revision = revision
@@ -201,7 +202,7 @@ export class Mvcc {
   /** Takes a stored record at boot or from a snapshot, in revision order. */
   load(place: RecordPlace, record: Uint8Array): void {
     assert(place.main >= this.#revision, () => `revision ${place.main} is loaded after ${this.#revision}`)
-    this.#apply({ key: recordKeyText(record), record }, place.sub)
+    this.#apply({ key: recordKeyText(record), record }, place.sub, recordFields(record))
     this.#revision = place.main
     this.#sizeBytes += record.length
   }
@@ -252,9 +253,8 @@ export class Mvcc {
     this.#index.check()
   }
 
-  #apply(change: { readonly key: string; readonly record: Uint8Array }, sub: number): void {
+  #apply(change: KeyRecord, sub: number, fields: RecordFields): void {
     const { key, record } = change
-    const fields = recordFields(record)
     const found = this.#index.find(key)
     const slot = found < 0 ? this.#table.allocate(key) : found
     const before = this.#table.newest(slot)
@@ -291,12 +291,19 @@ class Page {
   }
 }
 
+interface KeyRecord {
+  readonly key: string
+  readonly record: Uint8Array
+}
+
 interface WriteHost {
   readonly slotOf: (key: string) => number
   readonly table: RevisionTable
-  readonly apply: (change: { key: string; record: Uint8Array }, sub: number) => void
+  readonly apply: (change: KeyRecord, sub: number, fields: RecordFields) => void
   readonly end: (revision: number, bytes: number) => void
 }
+
+const noValue = new Uint8Array(0)
 
 /** The changes of one transaction, visible to reads of the same transaction at once. */
 export class MvccWrite {
@@ -315,27 +322,23 @@ export class MvccWrite {
 
   put(key: string, value: Uint8Array, lease: string | undefined): void {
     const before = this.#before(key)
-    const record = encodeRecord(
-      {
-        modRevision: this.revision,
-        createRevision: before ? before.createRevision : this.revision,
-        version: before ? before.version + 1 : 1,
-        lease,
-        isTombstone: false,
-      },
-      key,
-      value,
-    )
-    this.#add({ key, record, previous: before?.place })
+    const fields = {
+      modRevision: this.revision,
+      createRevision: before ? before.createRevision : this.revision,
+      version: before ? before.version + 1 : 1,
+      lease,
+      isTombstone: false,
+    }
+    this.#add({ key, record: encodeRecord(fields, key, value), previous: before?.place }, fields)
   }
 
   /** Deletes a key; nothing happens when it does not exist. */
   delete(key: string): void {
     const before = this.#before(key)
     if (!before) return
-    const fields = { modRevision: this.revision, createRevision: 0, version: 0, lease: undefined }
-    const record = encodeRecord({ ...fields, isTombstone: true }, key, new Uint8Array(0))
-    this.#add({ key, record, previous: before.place })
+    const modRevision = this.revision
+    const fields = { modRevision, createRevision: 0, version: 0, lease: undefined, isTombstone: true }
+    this.#add({ key, record: encodeRecord(fields, key, noValue), previous: before.place }, fields)
   }
 
   #before(key: string): { createRevision: number; version: number; place: RecordPlace } | undefined {
@@ -346,8 +349,8 @@ export class MvccWrite {
     return { createRevision, version: this.#host.table.version(slot), place: { main, sub } }
   }
 
-  #add(change: Change): void {
-    this.#host.apply(change, this.#changes.length)
+  #add(change: Change, fields: RecordFields): void {
+    this.#host.apply(change, this.#changes.length, fields)
     this.#changes.push(change)
   }
 

@@ -13,7 +13,7 @@
  * and in the checksum, so a record found under another record's key is refused as corrupt.
  */
 import { assert } from '../../platform/assert.ts'
-import { crc32c } from '../backend/crc32c.ts'
+import { crc32c, crc32cOfUint32 } from '../backend/crc32c.ts'
 import type { KeyValue } from '../client/store-client.ts'
 import { fromKeyText, toKeyText } from './key.ts'
 
@@ -66,9 +66,7 @@ export function sealRecord(bytes: Uint8Array, options: { sub: number; isLast: bo
 }
 
 function checksum(bytes: Uint8Array, sub: number): number {
-  const prefix = new Uint8Array(4)
-  viewOf(prefix).setUint32(0, sub)
-  return crc32c(bytes.subarray(4), crc32c(prefix))
+  return crc32c(bytes.subarray(4), crc32cOfUint32(sub))
 }
 
 /** Whether `bytes` are the unharmed record of `place`; else what is wrong with them, in words. */

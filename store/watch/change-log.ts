@@ -8,7 +8,7 @@ import type { RevisionChanges } from '../mvcc/mvcc.ts'
 import type { RecordPlace } from '../mvcc/record.ts'
 
 /** Bytes of records held at most. The newest revision is always held. */
-export const logBytesMax = 16 * 1024 * 1024
+export const logBytesMax = 8 * 1024 * 1024
 const revisionsMax = 65_536
 
 function sizeOf(changes: RevisionChanges): number {

@@ -17,7 +17,7 @@ import { readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { Level } from 'level'
 import { messageOf } from '../../../platform/assert.ts'
-import type { Clock } from '../../../platform/clock.ts'
+import type { Clock, Timer } from '../../../platform/clock.ts'
 import { BackendError } from '../../errors.ts'
 import { toKeyText } from '../../mvcc/key.ts'
 import { corruptRemedy } from '../../record-source.ts'
@@ -33,7 +33,10 @@ import type {
 } from '../backend.ts'
 
 /** A group closes at about so many bytes. */
-const groupBytesMax = 4 * 1024 * 1024
+const groupBytesMax = 2 * 1024 * 1024
+/** Batches gather so long before they go: nobody waits for them, and a group costs as much as a batch. */
+const gatherMs = 10
+const gatherBytesMax = 512 * 1024
 /** Bytes that may wait in memory while the disk is full; beyond, the member halts. */
 const pendingBytesMax = 256 * 1024 * 1024
 const fullRetryMs = 500
@@ -82,7 +85,7 @@ function newHandle(path: string): Handle {
   const level: unknown = new Level<Uint8Array, Uint8Array>(path, {
     keyEncoding: 'view',
     valueEncoding: 'view',
-    ...{ writeBufferSize: 16 * 1024 * 1024, cacheSize: 16 * 1024 * 1024, maxOpenFiles: 500 },
+    ...{ writeBufferSize: 8 * 1024 * 1024, cacheSize: 8 * 1024 * 1024, maxOpenFiles: 500 },
   })
   return level as Handle // unsafe: in Node, Level is ClassicLevel 3.0.0, which has these methods
 }
@@ -162,11 +165,14 @@ class LevelBackend implements Backend {
   #batches = 0
   #pendingBytes = 0
   #isFull = false
+  #gathering: Timer | undefined
   #failures = 0
   #hasFailed = false
   #isClosed = false
-  /** Called when nothing is queued or under way, or nothing will move until there is room. */
-  #onDrained: (() => void)[] = []
+  /** The last batch that LevelDB has. */
+  #writtenBatch = 0
+  /** Who waits for LevelDB to have a batch, or for the news that nothing moves until there is room. */
+  #drains: { readonly batch: number; readonly resolve: () => void }[] = []
   #size = { bytes: 4096, readAtMs: Number.NEGATIVE_INFINITY }
 
   constructor(handle: Handle, path: string, options: LevelHostOptions, events: BackendEvents) {
@@ -197,15 +203,21 @@ class LevelBackend implements Backend {
     }
     this.#queue.push({ batch, writes, sizeBytes })
     this.#pendingBytes += sizeBytes
-    this.#submit()
+    if (this.#pendingBytes >= gatherBytesMax) this.#submit()
+    else this.#submitSoon()
+  }
+
+  #submitSoon(): void {
+    this.#gathering ??= this.#options.clock.setTimer(gatherMs, () => this.#submit())
   }
 
   #submit(): void {
+    this.#gathering?.cancel()
+    this.#gathering = undefined
     if (this.#underWay.length > 0 || this.#hasFailed) return
-    if (this.#queue.length === 0 || !this.#hasRoom()) {
-      const drained = this.#onDrained
-      this.#onDrained = []
-      for (const each of drained) each()
+    if (this.#queue.length === 0) return
+    if (!this.#hasRoom()) {
+      this.#endDrains(Number.POSITIVE_INFINITY)
       return
     }
     const group = this.#takeGroup()
@@ -221,6 +233,12 @@ class LevelBackend implements Backend {
       () => this.#written(group),
       (error: unknown) => this.#refused(group, error),
     )
+  }
+
+  #endDrains(upToBatch: number): void {
+    const over = this.#drains.filter(({ batch }) => batch <= upToBatch)
+    this.#drains = this.#drains.filter(({ batch }) => batch > upToBatch)
+    for (const { resolve } of over) resolve()
   }
 
   #takeGroup(): readonly Queued[] {
@@ -251,7 +269,7 @@ class LevelBackend implements Backend {
   #retryLater(): void {
     this.#options.clock.setTimer(fullRetryMs, () => {
       this.#isFull = false
-      if (!this.#isClosed) this.#submit()
+      this.#submit()
     })
   }
 
@@ -271,7 +289,10 @@ class LevelBackend implements Backend {
       }
     }
     this.#underWay = []
-    this.#submit()
+    this.#writtenBatch = group[group.length - 1]?.batch ?? this.#writtenBatch
+    this.#endDrains(this.#writtenBatch)
+    if (this.#drains.length > 0 || this.#pendingBytes >= gatherBytesMax) this.#submit()
+    else if (this.#queue.length > 0) this.#submitSoon()
   }
 
   #refused(group: readonly Queued[], error: unknown): void {
@@ -290,6 +311,7 @@ class LevelBackend implements Backend {
 
   #fail(found: string): void {
     this.#hasFailed = true
+    this.#endDrains(Number.POSITIVE_INFINITY)
     this.#events.onFailure(new BackendError('io', `cannot write to ${this.#path}: ${found}`))
   }
 
@@ -306,8 +328,9 @@ class LevelBackend implements Backend {
   }
 
   async #checkpoint(): Promise<void> {
+    const covered = this.#batches
     await this.#drain()
-    if (this.#pendingBytes > 0) {
+    if (this.#writtenBatch < covered) {
       throw new BackendError('no-space', `cannot flush ${this.#path}: no space left on the disk; make room`)
     }
     const before = this.#logFiles()
@@ -328,7 +351,8 @@ class LevelBackend implements Backend {
   /** Resolves when all that is queued now has been written, or nothing can be written for now. */
   #drain(): Promise<void> {
     return new Promise((resolve) => {
-      this.#onDrained.push(resolve)
+      this.#drains.push({ batch: this.#batches, resolve })
+      this.#endDrains(this.#hasFailed ? Number.POSITIVE_INFINITY : this.#writtenBatch)
       this.#submit()
     })
   }
