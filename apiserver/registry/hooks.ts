@@ -15,6 +15,8 @@ export interface Prepared {
 }
 
 export interface ResourceHook {
+  /** Changes the new state before it is checked. Pure. */
+  readonly shapeUpdate?: (next: KubeObject, previous: KubeObject) => KubeObject
   readonly beforeCreate?: (scope: WriteScope, object: KubeObject) => Promise<Prepared>
   readonly beforeUpdate?: (scope: WriteScope, next: KubeObject, previous: KubeObject) => Promise<Prepared>
   readonly afterDelete?: (object: KubeObject) => Promise<void>

@@ -21,6 +21,7 @@ import { Allocator, type Owner } from './allocations.ts'
 import type { Prepared, ResourceHook } from './hooks.ts'
 import { formatIpv4, type IpRange, isAllocatable, parseIpRange, parseIpv4, staticOffset } from './ip-range.ts'
 import type { WriteScope } from './scope.ts'
+import { dropTypeDependentFields } from './service-fields.ts'
 
 const nodePortMin = 30_000
 const nodePortMax = 32_767
@@ -62,6 +63,7 @@ export function serviceHook(parts: ServiceHookParts): ResourceHook {
     ports: new Allocator({ ...shared, isHeld }, '/registry/skedia/nodeports/'),
   }
   return {
+    shapeUpdate: dropTypeDependentFields,
     beforeCreate: (scope, object) => prepare(allocators, scope, object, undefined),
     beforeUpdate: (scope, next, previous) => prepare(allocators, scope, next, previous),
     afterDelete: (object) => releaseAll(allocators, object, undefined),

@@ -104,7 +104,8 @@ async function prepareUpdate(
   const attributes = updateAttributes(scope, attempt.name, kind.setDefaults(split), current)
   const admitted = (await parts.admission.mutate(attributes)) ?? split
   const isObject = modeOf(scope.subresource) === 'object'
-  const shaped = isObject ? kind.prepareForUpdate(admitted, current) : admitted
+  const shape = parts.hooks.get(hookKey(kind))?.shapeUpdate ?? ((next: KubeObject) => next)
+  const shaped = isObject ? kind.prepareForUpdate(shape(admitted, current), current) : admitted
   const object = bumpGeneration(kind, kind.setDefaults(shaped), current)
   const problems = [
     ...metadataProblems(kind, object),
