@@ -4,6 +4,7 @@ import { labelSelectorFrom } from '../api/meta/selector.ts'
 import { SimWorld } from '../platform/sim/index.ts'
 import { podAmounts } from './cache/amounts.ts'
 import { FakeCluster } from './testing/fake-cluster.ts'
+import { bindingsMax } from './scheduler-core.ts'
 import { nodeOf, podOf } from './testing/objects.ts'
 
 async function withCluster(seed: bigint, work: (cluster: FakeCluster) => Promise<void>): Promise<void> {
@@ -176,6 +177,22 @@ void t.test('while its victims are on their way out a preemptor takes nobody els
     })
   }
 })
+
+void t.test(
+  'bindings without an answer are bounded, and do not keep the scheduler from ending',
+  async (t) => {
+    await withCluster(13n, async (cluster) => {
+      cluster.fateOf = () => 'hangs'
+      for (let index = 0; index < 4; index += 1) cluster.setNode(nodeOf({ name: `n${index}` }))
+      for (let index = 0; index < bindingsMax + 20; index += 1) cluster.setPod(podOf({ name: `p${index}` }))
+      await cluster.run(1000)
+      t.equal(cluster.core.queue.lengths.inFlight, bindingsMax)
+      t.equal(cluster.core.queue.lengths.active, 20)
+      await cluster.close()
+      t.ok(cluster.hasEnded)
+    })
+  },
+)
 
 void t.test('a pod with preemptionPolicy Never says so and deletes nobody', async (t) => {
   await withCluster(11n, async (cluster) => {

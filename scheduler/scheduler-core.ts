@@ -121,7 +121,7 @@ export class SchedulerCore {
           continue
         }
         this.#scheduleOne(queued, draws)
-        if (this.#bindings >= bindingsMax) await this.#bindingEnded()
+        if (this.#bindings >= bindingsMax) await this.#bindingEnded(signal)
         if (inRow % burst === 0) await sleep(clock, 0)
       }
     } finally {
@@ -299,12 +299,17 @@ export class SchedulerCore {
     return true
   }
 
-  #bindingEnded(): Promise<void> {
+  /** Resolves when a binding has ended, or `signal` aborts. */
+  #bindingEnded(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      this.#onBindingEnd = () => {
+      const end = () => {
         this.#onBindingEnd = undefined
+        signal.removeEventListener('abort', end)
         resolve()
       }
+      this.#onBindingEnd = end
+      signal.addEventListener('abort', end, { once: true })
+      if (signal.aborted) end()
     })
   }
 

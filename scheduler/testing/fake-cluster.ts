@@ -18,7 +18,7 @@ import { SchedulerCore } from '../scheduler-core.ts'
 const subject = { group: '', resource: 'pods' }
 
 /** What becomes of one bind request. */
-export type BindFate = 'ok' | 'refused' | 'lost before' | 'lost after'
+export type BindFate = 'ok' | 'refused' | 'lost before' | 'lost after' | 'hangs'
 
 export class FakeCluster {
   readonly world: SimWorld
@@ -33,6 +33,8 @@ export class FakeCluster {
   informerDelayMs = 1
   /** How long a deleted pod that has a node takes to end; 0: it is gone at once. */
   graceMs = 0
+  /** The core's loop is over. */
+  hasEnded = false
   fateOf: () => BindFate = () => 'ok'
   selectorOf: (pod: PodInfo) => Selector = () => nothing
   readonly #server = new Map<string, Pod>()
@@ -54,7 +56,9 @@ export class FakeCluster {
       findPod: (namespace, name) => this.podCache.get(namespace, name),
     })
     feedCore(this.core, { nodes: this.nodeCache, pods: this.podCache }, 'default-scheduler')
-    void this.core.run(this.#stop.signal)
+    void this.core.run(this.#stop.signal).then(() => {
+      this.hasEnded = true
+    })
   }
 
   setNode(node: Node): void {
@@ -146,8 +150,9 @@ export class FakeCluster {
   #api(): SchedulerApi {
     const flight = () => sleep(this.process.powers.clock, 1)
     return {
-      bind: async (pod, nodeName) => {
+      bind: async (pod, nodeName, signal) => {
         const fate = this.fateOf()
+        if (fate === 'hangs') await sleep(this.process.powers.clock, 3_600_000, signal)
         await flight()
         if (fate === 'refused') throw conflict(subject, pod.name, 'no luck')
         if (fate !== 'lost before') this.#bind(pod, nodeName)
