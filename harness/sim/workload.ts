@@ -64,7 +64,10 @@ export async function writeToStore(
   }
 }
 
-/** Counts up one key by compare-and-swap: its final value must lie between acknowledged and acknowledged + unknown. */
+/**
+ * Counts up one key by compare-and-swap: its final value must lie between acknowledged and acknowledged +
+ * unknown, and no linearizable read may show less than what was acknowledged before it was asked.
+ */
 export async function countUp(
   powers: Powers,
   store: StoreClient,
@@ -72,12 +75,19 @@ export async function countUp(
   untilMs: number,
 ): Promise<void> {
   const key = text.encode(counterKey)
+  let acknowledgedValue = 0
   while (powers.clock.monotonicMs() < untilMs) {
     let isSent = false
     try {
       const { kvs } = await store.range({ key }, { timeoutMs: 1000 })
       const current = kvs[0]
-      const next = (current === undefined ? 0 : Number(new TextDecoder().decode(current.value))) + 1
+      const found = current === undefined ? 0 : Number(new TextDecoder().decode(current.value))
+      if (found < acknowledgedValue) {
+        throw new WorkloadViolation(
+          `a stale read: the counter reads ${found} after ${acknowledgedValue} was acknowledged`,
+        )
+      }
+      const next = found + 1
       isSent = true
       const { succeeded } = await store.txn(
         {
@@ -87,12 +97,16 @@ export async function countUp(
         },
         { timeoutMs: 1000 },
       )
-      if (succeeded) history.counter.acknowledged += 1
+      if (!succeeded) continue
+      history.counter.acknowledged += 1
+      acknowledgedValue = next
     } catch (error) {
+      if (error instanceof WorkloadViolation) throw error
       if (isSent) history.counter.unknown += 1
       powers.log.debug('a counter step failed', { error })
+    } finally {
+      await sleep(powers.clock, writeEveryMs)
     }
-    await sleep(powers.clock, writeEveryMs)
   }
 }
 
