@@ -182,6 +182,15 @@ t.test('YAML is read as version 1.1: yes is true, 0644 is octal, times stay text
   t.end()
 })
 
+t.test('a body that is nested without end is refused', (t) => {
+  const body = `{"data":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
+  t.match(
+    refusal(() => decodeJson(body, { group: 'apps', version: 'v1', kind: 'ControllerRevision' })),
+    { code: 400 },
+  )
+  t.end()
+})
+
 t.test('a bomb of aliases is refused', (t) => {
   const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]']
   for (let i = 1; i < 9; i += 1)

@@ -6,7 +6,7 @@
  * Source: k8s.io/apimachinery pkg/runtime/serializer; apiserver pkg/endpoints/handlers.
  */
 import type { KubeObject } from '../kind.ts'
-import { findDuplicateFields } from './duplicate-fields.ts'
+import { findDuplicateFields, isNestedDeeper } from './duplicate-fields.ts'
 import { FieldTypeError, decodeFields, decodePart } from './field-decoding.ts'
 import { isObject, trusted } from './json.ts'
 import { parseApiVersion } from './owner.ts'
@@ -42,11 +42,14 @@ export function mediaTypeOf(contentType: string): string {
   return (contentType.split(';')[0] ?? '').trim().toLowerCase()
 }
 
+/** Deeper bodies are refused: every walk over an object here is recursive. (Upstream stops at 10,000.) */
+const nestingMax = 1000
 const utf8 = new TextDecoder()
 const encoder = new TextEncoder()
 
 function parseJsonBytes(bytes: Uint8Array, wantsDuplicates: boolean): Parsed {
   const text = utf8.decode(bytes)
+  if (isNestedDeeper(text, nestingMax)) throw new SyntaxError('exceeded max depth')
   const value: unknown = JSON.parse(text)
   const duplicates = wantsDuplicates
     ? findDuplicateFields(text).map((path) => `duplicate field ${JSON.stringify(path)}`)

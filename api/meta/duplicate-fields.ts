@@ -49,3 +49,16 @@ export function findDuplicateFields(json: string): readonly string[] {
   }
   return [...found]
 }
+
+/** True when objects and lists stand more than `max` deep in one another; reading them further would overflow. */
+export function isNestedDeeper(json: string, max: number): boolean {
+  // Each level costs at least an opening and a closing bracket.
+  if (json.length < 2 * max) return false
+  let depth = 0
+  for (const [token] of json.matchAll(text)) {
+    if (token === '{' || token === '[') depth += 1
+    else if (token === '}' || token === ']') depth -= 1
+    if (depth > max) return true
+  }
+  return false
+}

@@ -283,6 +283,7 @@ t.test(
         },
       ),
     )
+    t.pass('held for every drawn case')
     t.end()
   },
 )
@@ -296,5 +297,6 @@ t.test('once its only applier applies nothing, nothing of it is left', (t) => {
       return deepEqual(emptied['spec'], {}) && emptied.metadata.labels === undefined && left.length <= 1
     }),
   )
+  t.pass('held for every drawn case')
   t.end()
 })
