@@ -5,6 +5,7 @@ import type { Container, ObjectReference, Pod } from '../api/types.ts'
 import { messageOf } from '../platform/assert.ts'
 import { type Image, ImageError, type RegistryCredentials } from './images/image-service.ts'
 import { parseReference } from './images/reference.ts'
+import { localRegistry } from './images/registry.ts'
 import type { Waiting } from './pod-model.ts'
 import type { WorkerContext } from './worker-context.ts'
 
@@ -18,7 +19,7 @@ export function pullDecision(
 ): 'use' | 'pull' | 'refuse' {
   if (policy === 'Never') return isPresent ? 'use' : 'refuse'
   // No registry stands behind this name, so what was loaded is the newest there is.
-  if (registry === 'skedia.local' && isPresent) return 'use'
+  if (registry === localRegistry && isPresent) return 'use'
   return policy === 'IfNotPresent' && isPresent ? 'use' : 'pull'
 }
 

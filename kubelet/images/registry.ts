@@ -48,6 +48,8 @@ export interface Registry {
   fetch(reference: ImageReference, options: FetchOptions): Promise<FetchedImage>
 }
 
+/** Names of images that only ever come by `skedia image load` or at set-up. */
+export const localRegistry = 'skedia.local'
 const documentBytesMax = 4 * 1024 * 1024
 const requestTimeoutMs = 30_000
 const blobTimeoutMs = 900_000
@@ -80,22 +82,20 @@ export function createRegistry(options: RegistryOptions): Registry {
 }
 
 function failureText(reference: ImageReference, failures: readonly string[]): string {
-  const name = `${reference.registry}/${reference.repository}:${reference.tag ?? reference.digest}`
-  const isLocal = reference.registry === 'skedia.local'
-  const advice = isLocal
-    ? 'skedia.local is no registry: bring the image with "skedia image load <archive>"'
-    : 'check the name, or load it with "skedia image load <archive>", or name a mirror'
-  return `failed to pull image "${name}": ${failures.join('; ')}; ${advice}`
+  if (reference.registry === localRegistry && failures.length === 0) {
+    return `it is not on this node, and ${localRegistry} is no registry: bring it with "skedia image load <archive>"`
+  }
+  return `${failures.join('; ')}; check the name, bring it with "skedia image load <archive>", or name a mirror`
 }
 
 /** Base addresses to ask, the registry itself last. */
 export function placesOf(reference: ImageReference, mirrors: RegistryOptions['mirrors']): readonly string[] {
   const { registry } = reference
-  const own =
-    registry === 'docker.io'
-      ? 'https://registry-1.docker.io'
-      : `${isLoopback(registry) ? 'http' : 'https'}://${registry}`
-  return [...(mirrors[registry] ?? []), ...(mirrors['*'] ?? []), own].map((place) => place.replace(/\/$/, ''))
+  const asked = [...(mirrors[registry] ?? []), ...(mirrors['*'] ?? [])]
+  const tried = asked.map((place) => place.replace(/\/$/, ''))
+  if (registry === localRegistry) return tried
+  if (registry === 'docker.io') return [...tried, 'https://registry-1.docker.io']
+  return [...tried, `${isLoopback(registry) ? 'http' : 'https'}://${registry}`]
 }
 
 function isLoopback(registry: string): boolean {
