@@ -1,6 +1,6 @@
 /** Test-only: one apiserver over a store in memory, in a simulated world, and clients that talk to it. */
-import { simIdentity, simTokenKey, SimWorld } from '../platform/sim/index.ts'
-import type { ByteSource, HttpClient } from '../platform/network.ts'
+import type { ByteSource, HttpClient, TlsIdentity } from '../platform/network.ts'
+import type { Powers } from '../platform/powers.ts'
 import { MemoryStore } from './memory-store.fixture.ts'
 import { type Apiserver, startApiserver } from './index.ts'
 
@@ -26,31 +26,48 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** What is asked of the simulated world, so that no file but a test imports the simulation. */
+export interface Simulation {
+  readonly world: {
+    machine(name: string): unknown
+    startProcess(options: { name: string; machine: unknown }): { readonly powers: Powers }
+    run(durationMs: number): Promise<void>
+    runUntil(condition: () => boolean, timeoutMs: number): Promise<boolean>
+    readonly violations: readonly { readonly message: string }[]
+  }
+  identity(authority: string, commonName: string, organizations?: readonly string[]): TlsIdentity
+  tokenKey(seed: string): { readonly privateKey: string; readonly publicKey: string }
+}
+
 export class ServerWorld {
-  readonly world: SimWorld
+  readonly world: Simulation['world']
+  readonly #simulation: Simulation
   readonly store: MemoryStore
   readonly #clients = new Map<string, HttpClient>()
   #server: Apiserver | undefined
 
-  constructor(store = new MemoryStore()) {
-    this.world = new SimWorld(7n)
+  constructor(simulation: Simulation, store = new MemoryStore()) {
+    this.#simulation = simulation
+    this.world = simulation.world
     this.store = store
   }
 
   /** Starts the apiserver and waits until it is ready. */
   async start(): Promise<this> {
     const { powers } = this.world.startProcess({ name: 'a1', machine: this.world.machine('a1') })
-    const key = simTokenKey('service accounts')
+    const key = this.#simulation.tokenKey('service accounts')
     const starting = startApiserver(powers, {
       name: 'a1',
       bindAddresses: [{ host: 'a1', port: 6443 }],
       advertiseAddress: { host: '10.0.0.1', port: 6443 },
-      tls: simIdentity(authority, 'apiserver'),
+      tls: this.#simulation.identity(authority, 'apiserver'),
       clientCa: authority,
       store: this.store,
       serviceAccountKey: { privateKey: key.privateKey, publicKeys: [key.publicKey] },
       serviceAccountIssuer: 'https://kubernetes.default.svc',
-      kubeletClientTls: simIdentity(authority, 'kube-apiserver-kubelet-client', ['system:masters']),
+      kubeletClientTls: this.#simulation.identity(authority, 'kube-apiserver-kubelet-client', [
+        'system:masters',
+      ]),
       serviceCidr: '10.96.0.0/16',
       clusterDomain: 'cluster.local',
     })
@@ -112,7 +129,8 @@ export class ServerWorld {
       name: `client ${this.#clients.size}`,
       machine: this.world.machine('client'),
     })
-    const tls = user === '' ? { certificateAuthority: authority } : simIdentity(authority, user, groups)
+    const tls =
+      user === '' ? { certificateAuthority: authority } : this.#simulation.identity(authority, user, groups)
     const client = powers.network.httpClient({ tls, connectTimeoutMs: 1000 })
     this.#clients.set(`${user} ${groups.join(' ')}`, client)
     return client

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { simIdentity, simTokenKey, SimWorld } from '../platform/sim/index.ts'
 import { readEvents, ServerWorld } from './server.fixture.ts'
 
 const pods = '/api/v1/namespaces/default/pods'
@@ -18,7 +19,8 @@ function pod(name: string, spec: Readonly<Record<string, unknown>> = {}) {
 }
 
 async function started(): Promise<ServerWorld> {
-  const world = await new ServerWorld().start()
+  const simulation = { world: new SimWorld(7n), identity: simIdentity, tokenKey: simTokenKey }
+  const world = await new ServerWorld(simulation).start()
   await world.call('POST', '/api/v1/namespaces/default/serviceaccounts', {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
@@ -27,7 +29,7 @@ async function started(): Promise<ServerWorld> {
   return world
 }
 
-t.test('a fresh cluster has its namespaces, Service, roles and endpoints', async (t) => {
+void t.test('a fresh cluster has its namespaces, Service, roles and endpoints', async (t) => {
   const world = await started()
   const namespaces = await world.call('GET', '/api/v1/namespaces')
   const names = Array.from(
@@ -46,7 +48,7 @@ t.test('a fresh cluster has its namespaces, Service, roles and endpoints', async
   await world.close()
 })
 
-t.test('the life of an object: create, get, update, stale update, patch, delete', async (t) => {
+void t.test('the life of an object: create, get, update, stale update, patch, delete', async (t) => {
   const world = await started()
   const created = await world.call('POST', configMaps, configMap('a', { x: '1' }))
   t.equal(created.status, 201)
@@ -80,7 +82,7 @@ t.test('the life of an object: create, get, update, stale update, patch, delete'
   await world.close()
 })
 
-t.test('bad input gets the status and reason that Kubernetes uses', async (t) => {
+void t.test('bad input gets the status and reason that Kubernetes uses', async (t) => {
   const world = await started()
   const strict = `${configMaps}?fieldValidation=Strict`
   const unknown = await world.call('POST', strict, { ...configMap('a'), foo: 1 })
@@ -107,7 +109,7 @@ t.test('bad input gets the status and reason that Kubernetes uses', async (t) =>
   await world.close()
 })
 
-t.test('who is not known is 401, who may not is 403, and anyone may ask for health', async (t) => {
+void t.test('who is not known is 401, who may not is 403, and anyone may ask for health', async (t) => {
   const world = await started()
   const bad = await world.call('GET', pods, undefined, { user: '', headers: { authorization: 'Bearer x' } })
   t.same([bad.status, bad.json['reason']], [401, 'Unauthorized'])
@@ -139,7 +141,7 @@ t.test('who is not known is 401, who may not is 403, and anyone may ask for heal
   await world.close()
 })
 
-t.test('a service account token works until its account is gone', async (t) => {
+void t.test('a service account token works until its account is gone', async (t) => {
   const world = await started()
   const account = '/api/v1/namespaces/default/serviceaccounts/default'
   const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} }
@@ -161,7 +163,7 @@ t.test('a service account token works until its account is gone', async (t) => {
   await world.close()
 })
 
-t.test('a pod gets its account, its token volume and its tolerations, and is bound once', async (t) => {
+void t.test('a pod gets its account, its token volume and its tolerations, and is bound once', async (t) => {
   const world = await started()
   const created = await world.call('POST', pods, pod('p'))
   t.equal(created.status, 201)
@@ -186,7 +188,7 @@ t.test('a pod gets its account, its token volume and its tolerations, and is bou
   await world.close()
 })
 
-t.test('pods go at once, gracefully, or with their last finalizer', async (t) => {
+void t.test('pods go at once, gracefully, or with their last finalizer', async (t) => {
   const world = await started()
   await world.call('POST', pods, pod('unscheduled'))
   t.equal((await world.call('DELETE', `${pods}/unscheduled`)).status, 200)
@@ -213,33 +215,36 @@ t.test('pods go at once, gracefully, or with their last finalizer', async (t) =>
   await world.close()
 })
 
-t.test('a watch shows what a list does not, bookmarks included, and old versions are Expired', async (t) => {
-  const world = await started()
-  const list = await world.call('GET', configMaps)
-  const version = String(list.json['metadata']?.['resourceVersion'])
-  await world.call('POST', configMaps, configMap('a'))
-  const path = `${configMaps}?watch=true&resourceVersion=${version}&allowWatchBookmarks=true&timeoutSeconds=5`
-  const body = await world.open('GET', path)
-  await world.call('DELETE', `${configMaps}/a`)
-  const events = await readEvents(world, body, 4)
-  t.same(
-    events.map((event) => event['type']),
-    ['ADDED', 'DELETED', 'BOOKMARK'],
-  )
-  t.ok(Number(events[2]?.['object']?.['metadata']?.['resourceVersion']) > Number(version))
-  const old = await world.open('GET', `${configMaps}?watch=true&resourceVersion=1`)
-  const [error] = await readEvents(world, old, 1)
-  t.same(
-    [error?.['type'], error?.['object']?.['reason'], error?.['object']?.['code']],
-    ['ERROR', 'Expired', 410],
-  )
-  const initial = `${configMaps}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`
-  const streamed = await readEvents(world, await world.open('GET', initial), 1)
-  t.same(streamed[0]?.['object']?.['metadata']?.['annotations'], { 'k8s.io/initial-events-end': 'true' })
-  await world.close()
-})
+void t.test(
+  'a watch shows what a list does not, bookmarks included, and old versions are Expired',
+  async (t) => {
+    const world = await started()
+    const list = await world.call('GET', configMaps)
+    const version = String(list.json['metadata']?.['resourceVersion'])
+    await world.call('POST', configMaps, configMap('a'))
+    const path = `${configMaps}?watch=true&resourceVersion=${version}&allowWatchBookmarks=true&timeoutSeconds=5`
+    const body = await world.open('GET', path)
+    await world.call('DELETE', `${configMaps}/a`)
+    const events = await readEvents(world, body, 4)
+    t.same(
+      events.map((event) => event['type']),
+      ['ADDED', 'DELETED', 'BOOKMARK'],
+    )
+    t.ok(Number(events[2]?.['object']?.['metadata']?.['resourceVersion']) > Number(version))
+    const old = await world.open('GET', `${configMaps}?watch=true&resourceVersion=1`)
+    const [error] = await readEvents(world, old, 1)
+    t.same(
+      [error?.['type'], error?.['object']?.['reason'], error?.['object']?.['code']],
+      ['ERROR', 'Expired', 410],
+    )
+    const initial = `${configMaps}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`
+    const streamed = await readEvents(world, await world.open('GET', initial), 1)
+    t.same(streamed[0]?.['object']?.['metadata']?.['annotations'], { 'k8s.io/initial-events-end': 'true' })
+    await world.close()
+  },
+)
 
-t.test('pages of a list are of one revision, whatever is written between them', async (t) => {
+void t.test('pages of a list are of one revision, whatever is written between them', async (t) => {
   const world = await started()
   for (const name of ['a', 'b', 'c', 'd', 'e']) await world.call('POST', configMaps, configMap(name))
   const first = await world.call('GET', `${configMaps}?limit=2`)
@@ -270,7 +275,7 @@ t.test('pages of a list are of one revision, whatever is written between them', 
   await world.close()
 })
 
-t.test('patches that lose a race are applied again, up to five times', async (t) => {
+void t.test('patches that lose a race are applied again, up to five times', async (t) => {
   const world = await started()
   await world.call('POST', configMaps, configMap('a', { n: '0' }))
   let races = 4
@@ -296,7 +301,7 @@ t.test('patches that lose a race are applied again, up to five times', async (t)
   await world.close()
 })
 
-t.test('a write without quorum is a 503 that says so, and an unknown outcome a 504', async (t) => {
+void t.test('a write without quorum is a 503 that says so, and an unknown outcome a 504', async (t) => {
   const world = await started()
   world.store.faults.push('no-leader')
   const refused = await world.call('POST', configMaps, configMap('a'))
@@ -310,7 +315,7 @@ t.test('a write without quorum is a 503 that says so, and an unknown outcome a 5
   await world.close()
 })
 
-t.test('services get addresses and ports once each, and dry runs and refusals keep none', async (t) => {
+void t.test('services get addresses and ports once each, and dry runs and refusals keep none', async (t) => {
   const world = await started()
   const path = '/api/v1/namespaces/default/services'
   const service = (name: string, spec: Readonly<Record<string, unknown>>) => ({
@@ -341,7 +346,7 @@ t.test('services get addresses and ports once each, and dry runs and refusals ke
   await world.close()
 })
 
-t.test('Tables, metadata only, YAML, discovery and OpenAPI are served as asked', async (t) => {
+void t.test('Tables, metadata only, YAML, discovery and OpenAPI are served as asked', async (t) => {
   const world = await started()
   await world.call('POST', pods, pod('p'))
   const table = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' }
@@ -400,7 +405,7 @@ t.test('Tables, metadata only, YAML, discovery and OpenAPI are served as asked',
   await world.close()
 })
 
-t.test('server-side apply creates, merges, and says who is in the way', async (t) => {
+void t.test('server-side apply creates, merges, and says who is in the way', async (t) => {
   const world = await started()
   const apply = (manager: string, data: Readonly<Record<string, string>>, force = false) =>
     world.call('PATCH', `${configMaps}/a?fieldManager=${manager}&force=${force}`, configMap('a', data), {
@@ -418,7 +423,7 @@ t.test('server-side apply creates, merges, and says who is in the way', async (t
   await world.close()
 })
 
-t.test('a namespace that is going away takes nothing new and goes with its finalizer', async (t) => {
+void t.test('a namespace that is going away takes nothing new and goes with its finalizer', async (t) => {
   const world = await started()
   await world.call('POST', '/api/v1/namespaces', {
     apiVersion: 'v1',

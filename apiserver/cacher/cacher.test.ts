@@ -77,36 +77,39 @@ const textOf = (item: WatchItem): string =>
     ? `bookmark ${item.revision}`
     : `${item.type} ${item.object.key.slice(prefix.length)} ${item.object.revision}`
 
-t.test('a watch from any revision in the window hears every later change once and in order', async () => {
-  const op = fc.record({ name: fc.constantFrom('a', 'b', 'c', 'd'), remove: fc.boolean() })
-  await fc.assert(
-    fc.asyncProperty(fc.array(op, { maxLength: 40 }), fc.nat(40), fc.nat(40), async (ops, at, resume) => {
-      const store = new MemoryStore()
-      for (const { name } of ops.slice(0, at)) store.put(`${prefix}default/${name}`, pod(name, 'red'))
-      const { cacher, settle, stop } = await running(store)
-      const start = cacher.revision
-      const expected: string[] = []
-      for (const { name, remove } of ops.slice(at)) {
-        const key = `${prefix}default/${name}`
-        const existed = cacher.get(key) !== undefined
-        const before = store.revision
-        const revision = remove ? store.remove(key) : store.put(key, pod(name, 'red'))
-        await settle()
-        const type = remove ? 'DELETED' : existed ? 'MODIFIED' : 'ADDED'
-        if (revision > before) expected.push(`${type} default/${name} ${revision}`)
-      }
-      const after = Math.min(start + resume, store.revision)
-      const wanted = expected.filter((line) => Number(line.split(' ')[2]) > after)
-      const watcher = cacher.watch(startOf({ afterRevision: after }))
-      const got = await drain(() => watcher.read(3), wanted.length)
-      t.same(got.map(textOf), wanted)
-      await stop()
-    }),
-    { numRuns: 40 },
-  )
-})
+void t.test(
+  'a watch from any revision in the window hears every later change once and in order',
+  async () => {
+    const op = fc.record({ name: fc.constantFrom('a', 'b', 'c', 'd'), remove: fc.boolean() })
+    await fc.assert(
+      fc.asyncProperty(fc.array(op, { maxLength: 40 }), fc.nat(40), fc.nat(40), async (ops, at, resume) => {
+        const store = new MemoryStore()
+        for (const { name } of ops.slice(0, at)) store.put(`${prefix}default/${name}`, pod(name, 'red'))
+        const { cacher, settle, stop } = await running(store)
+        const start = cacher.revision
+        const expected: string[] = []
+        for (const { name, remove } of ops.slice(at)) {
+          const key = `${prefix}default/${name}`
+          const existed = cacher.get(key) !== undefined
+          const before = store.revision
+          const revision = remove ? store.remove(key) : store.put(key, pod(name, 'red'))
+          await settle()
+          const type = remove ? 'DELETED' : existed ? 'MODIFIED' : 'ADDED'
+          if (revision > before) expected.push(`${type} default/${name} ${revision}`)
+        }
+        const after = Math.min(start + resume, store.revision)
+        const wanted = expected.filter((line) => Number(line.split(' ')[2]) > after)
+        const watcher = cacher.watch(startOf({ afterRevision: after }))
+        const got = await drain(() => watcher.read(3), wanted.length)
+        t.same(got.map(textOf), wanted)
+        await stop()
+      }),
+      { numRuns: 40 },
+    )
+  },
+)
 
-t.test('lists are the model at the cache revision, in key order', async () => {
+void t.test('lists are the model at the cache revision, in key order', async () => {
   const op = fc.record({
     ns: fc.constantFrom('x', 'y', 'x-1'),
     name: fc.constantFrom('a', 'b', 'aa'),
@@ -140,7 +143,7 @@ t.test('lists are the model at the cache revision, in key order', async () => {
   )
 })
 
-t.test(
+void t.test(
   'an object that leaves the selection is DELETED with its last selected state and the new revision',
   async (t) => {
     const store = new MemoryStore()
@@ -166,7 +169,7 @@ t.test(
   },
 )
 
-t.test('initial events end with a bookmark at the revision of the list', async (t) => {
+void t.test('initial events end with a bookmark at the revision of the list', async (t) => {
   const store = new MemoryStore()
   const last = store.put(`${prefix}default/a`, pod('a', 'red'))
   const { cacher, stop } = await running(store)
@@ -176,7 +179,7 @@ t.test('initial events end with a bookmark at the revision of the list', async (
   await stop()
 })
 
-t.test('a revision that fell out of the window is too old', async (t) => {
+void t.test('a revision that fell out of the window is too old', async (t) => {
   const store = new MemoryStore()
   const { cacher, settle, stop } = await running(store, { eventsMin: 2, eventsMax: 3, freshMs: 1 })
   const start = cacher.revision
@@ -188,7 +191,7 @@ t.test('a revision that fell out of the window is too old', async (t) => {
   await stop()
 })
 
-t.test('a watch lost to compaction reloads the cache and ends every watcher', async (t) => {
+void t.test('a watch lost to compaction reloads the cache and ends every watcher', async (t) => {
   const store = new MemoryStore()
   store.put(`${prefix}default/a`, pod('a', 'red'))
   const { cacher, settle, world, stop } = await running(store)
@@ -211,7 +214,7 @@ t.test('a watch lost to compaction reloads the cache and ends every watcher', as
   await stop()
 })
 
-t.test('a first watch from an old revision finds its history in the store', async (t) => {
+void t.test('a first watch from an old revision finds its history in the store', async (t) => {
   const store = new MemoryStore()
   const first = store.put(`${prefix}default/a`, pod('a', 'red'))
   store.put(`${prefix}default/a`, pod('a', 'blue'))
@@ -231,7 +234,7 @@ t.test('a first watch from an old revision finds its history in the store', asyn
   await closed
 })
 
-t.test('a watcher that does not read is ended at its bound and the others go on', async (t) => {
+void t.test('a watcher that does not read is ended at its bound and the others go on', async (t) => {
   const store = new MemoryStore()
   const { cacher, settle, stop } = await running(store)
   const slow = cacher.watch(startOf())
@@ -245,7 +248,7 @@ t.test('a watcher that does not read is ended at its bound and the others go on'
   await stop()
 })
 
-t.test('waiting for a revision asks the store for progress and gives up at its deadline', async (t) => {
+void t.test('waiting for a revision asks the store for progress and gives up at its deadline', async (t) => {
   const store = new MemoryStore()
   const { cacher, world, stop } = await running(store)
   const revision = store.put('/registry/other/x', '{}')
@@ -260,7 +263,7 @@ t.test('waiting for a revision asks the store for progress and gives up at its d
   await stop()
 })
 
-t.test('a sorted map gives one run of keys per prefix', (t) => {
+void t.test('a sorted map gives one run of keys per prefix', (t) => {
   const map = new SortedMap<number>()
   for (const [at, key] of ['b/1', 'a/2', 'a/1', 'ab/1', 'a/3'].entries()) map.set(key, at)
   map.delete('a/3')

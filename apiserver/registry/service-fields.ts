@@ -41,6 +41,7 @@ export function dropTypeDependentFields(next: KubeObject, previous: KubeObject):
 }
 
 function hasSamePorts(a: ServiceSpec, b: ServiceSpec): boolean {
-  const numbers = (spec: ServiceSpec) => (spec.ports ?? []).map((port) => port.nodePort ?? 0).sort()
+  const numbers = (spec: ServiceSpec) =>
+    (spec.ports ?? []).map((port) => port.nodePort ?? 0).sort((x, y) => x - y)
   return deepEqual(numbers(a), numbers(b))
 }

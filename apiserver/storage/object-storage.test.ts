@@ -19,7 +19,7 @@ function world() {
   return { store, storage: new ObjectStorage(clock, store) }
 }
 
-t.test('a create whose answer was lost after it happened is reported as written, once', async (t) => {
+void t.test('a create whose answer was lost after it happened is reported as written, once', async (t) => {
   const { store, storage } = world()
   store.faults.push('lose-after')
   const result = await storage.put(key, bytes('{"uid":1}'), 0)
@@ -29,7 +29,7 @@ t.test('a create whose answer was lost after it happened is reported as written,
   t.equal(result.outcome === 'written' && result.object.revision, found?.revision)
 })
 
-t.test('a write whose answer was lost before it happened is sent again', async (t) => {
+void t.test('a write whose answer was lost before it happened is sent again', async (t) => {
   const { store, storage } = world()
   store.faults.push('lose-before', 'lose-before')
   const result = await storage.put(key, bytes('x'), 0)
@@ -37,7 +37,7 @@ t.test('a write whose answer was lost before it happened is sent again', async (
   t.equal(store.txnCount, 3)
 })
 
-t.test('an update that happened and was overwritten since is still reported as written', async (t) => {
+void t.test('an update that happened and was overwritten since is still reported as written', async (t) => {
   const { store, storage } = world()
   const first = store.put(key, 'v1')
   store.faults.push('lose-after')
@@ -51,7 +51,7 @@ t.test('an update that happened and was overwritten since is still reported as w
   t.equal(result.outcome === 'written' && new TextDecoder().decode(result.object.value), 'v2')
 })
 
-t.test('an update that did not happen and lost against another is stale', async (t) => {
+void t.test('an update that did not happen and lost against another is stale', async (t) => {
   const { store, storage } = world()
   const first = store.put(key, 'v1')
   store.faults.push('lose-before')
@@ -64,7 +64,7 @@ t.test('an update that did not happen and lost against another is stale', async 
   t.equal(result.outcome, 'stale')
 })
 
-t.test('when the key was deleted and made anew meanwhile nobody can tell', async (t) => {
+void t.test('when the key was deleted and made anew meanwhile nobody can tell', async (t) => {
   const { store, storage } = world()
   store.faults.push('lose-before')
   let calls = 0
@@ -75,7 +75,7 @@ t.test('when the key was deleted and made anew meanwhile nobody can tell', async
   await t.rejects(storage.put(key, bytes('mine'), 0), OutcomeUnknown)
 })
 
-t.test('when history is compacted nobody can tell', async (t) => {
+void t.test('when history is compacted nobody can tell', async (t) => {
   const { store, storage } = world()
   const first = store.put(key, 'v1')
   store.faults.push('lose-before')
@@ -90,14 +90,14 @@ t.test('when history is compacted nobody can tell', async (t) => {
   await t.rejects(storage.put(key, bytes('mine'), first), OutcomeUnknown)
 })
 
-t.test('a deletion whose answer was lost is done when the key is gone', async (t) => {
+void t.test('a deletion whose answer was lost is done when the key is gone', async (t) => {
   const { store, storage } = world()
   const first = store.put(key, 'v1')
   store.faults.push('lose-after')
   t.equal((await storage.delete(key, first)).outcome, 'deleted')
 })
 
-t.test('an error that is certain is passed on, and after an unknown one it is unknown', async (t) => {
+void t.test('an error that is certain is passed on, and after an unknown one it is unknown', async (t) => {
   const { store, storage } = world()
   store.faults.push('no-leader')
   await t.rejects(storage.put(key, bytes('x'), 0), StoreError)
@@ -105,7 +105,7 @@ t.test('an error that is certain is passed on, and after an unknown one it is un
   await t.rejects(storage.put(key, bytes('x'), 0), OutcomeUnknown)
 })
 
-t.test('the resourceVersion is spliced into stored bytes as decoding and encoding would', (t) => {
+void t.test('the resourceVersion is spliced into stored bytes as decoding and encoding would', (t) => {
   const object = asObject({
     kind: 'Pod',
     apiVersion: 'v1',
@@ -122,7 +122,7 @@ t.test('the resourceVersion is spliced into stored bytes as decoding and encodin
   t.end()
 })
 
-t.test('continue tokens come back as they went, and nothing else is taken for one', (t) => {
+void t.test('continue tokens come back as they went, and nothing else is taken for one', (t) => {
   const token = { revision: 12, start: 'default/a\0' }
   t.same(decodeContinue(encodeContinue(token)), token)
   for (const text of [
@@ -135,23 +135,26 @@ t.test('continue tokens come back as they went, and nothing else is taken for on
   t.end()
 })
 
-t.test('of two compactors that run at once one compacts, to the revision of the round before', async (t) => {
-  const store = new MemoryStore()
-  store.put('/a', '1')
-  let first = await compactOnce(store, { version: 0, revision: 0 })
-  let second = await compactOnce(store, { version: 0, revision: 0 })
-  t.same([first.version, second.version], [1, 1])
-  const before = first.revision
-  for (let i = 0; i < 5; i += 1) store.put('/a', `${i}`)
-  first = await compactOnce(store, first)
-  second = await compactOnce(store, second)
-  t.equal(second.version, first.version)
-  const all = { key: keyBytes('/'), rangeEnd: prefixEnd(keyBytes('/')) }
-  await t.rejects(store.range({ ...all, revision: before - 1 }), { code: 'compacted' })
-  await t.resolves(store.range({ ...all, revision: before }))
-})
+void t.test(
+  'of two compactors that run at once one compacts, to the revision of the round before',
+  async (t) => {
+    const store = new MemoryStore()
+    store.put('/a', '1')
+    let first = await compactOnce(store, { version: 0, revision: 0 })
+    let second = await compactOnce(store, { version: 0, revision: 0 })
+    t.same([first.version, second.version], [1, 1])
+    const before = first.revision
+    for (let i = 0; i < 5; i += 1) store.put('/a', `${i}`)
+    first = await compactOnce(store, first)
+    second = await compactOnce(store, second)
+    t.equal(second.version, first.version)
+    const all = { key: keyBytes('/'), rangeEnd: prefixEnd(keyBytes('/')) }
+    await t.rejects(store.range({ ...all, revision: before - 1 }), { code: 'compacted' })
+    await t.resolves(store.range({ ...all, revision: before }))
+  },
+)
 
-t.test('one lease is shared for a minute or a thousand objects', async (t) => {
+void t.test('one lease is shared for a minute or a thousand objects', async (t) => {
   const store = new MemoryStore()
   let now = 0
   const leases = new EventLeases({ monotonicMs: () => now }, store)
@@ -165,7 +168,7 @@ t.test('one lease is shared for a minute or a thousand objects', async (t) => {
   t.not(await leases.leaseFor(3600), second)
 })
 
-t.test('a shared revision read starts after every caller that it answers', async (t) => {
+void t.test('a shared revision read starts after every caller that it answers', async (t) => {
   const store = new MemoryStore()
   const reader = new RevisionReader(store)
   const before = reader.current()
