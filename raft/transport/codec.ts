@@ -29,8 +29,10 @@ export function pack(value: unknown): Uint8Array {
 
 /** @throws FrameError */
 export function unpack(frame: Uint8Array): unknown {
+  // A view that is no Buffer: then the bytes within are none either, whose `slice` would not copy.
+  const view = new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength)
   try {
-    return packr.unpack(frame)
+    return packr.unpack(view)
   } catch (error) {
     throw new FrameError(error instanceof Error ? error.message : String(error))
   }
