@@ -2,7 +2,7 @@ import t from 'tap'
 import { catalog, findKind, findKindByGvk } from './catalog.ts'
 import { checkKind } from './testing/kind-conformance.ts'
 
-t.test('no two kinds share a path, and each is found by its path and by its kind', (t) => {
+void t.test('no two kinds share a path, and each is found by its path and by its kind', (t) => {
   const paths = new Set(catalog.map((kind) => `${kind.group}/${kind.version}/${kind.resource}`))
   t.equal(paths.size, catalog.length)
   for (const kind of catalog) {
@@ -12,7 +12,7 @@ t.test('no two kinds share a path, and each is found by its path and by its kind
   t.end()
 })
 
-t.test('short names are unique but for those that two versions of one resource share', (t) => {
+void t.test('short names are unique but for those that two versions of one resource share', (t) => {
   const owners = new Map<string, string>()
   for (const kind of catalog) {
     for (const name of [...kind.shortNames, kind.singular, kind.resource]) {
@@ -25,7 +25,7 @@ t.test('short names are unique but for those that two versions of one resource s
 })
 
 for (const kind of catalog) {
-  t.test(`${kind.kind} of ${kind.group || 'core'}/${kind.version} keeps the promises of a kind`, (t) => {
+  void t.test(`${kind.kind} of ${kind.group || 'core'}/${kind.version} keeps the promises of a kind`, (t) => {
     checkKind(t, kind)
     t.end()
   })

@@ -54,7 +54,8 @@ function validateVersions(spec: CustomResourceDefinitionSpec): FieldError[] {
 
 function validate({ metadata, spec }: CustomResourceDefinition): readonly FieldError[] {
   const problems: FieldError[] = []
-  const { plural = '', kind = '' } = spec?.names ?? {}
+  const plural = spec?.names?.plural ?? ''
+  const kind = spec?.names?.kind ?? ''
   const group = spec?.group ?? ''
   const scope = spec?.scope ?? ''
   if (spec === undefined) return [required('spec')]

@@ -25,7 +25,7 @@ function deploymentOf(fields: object): Deployment {
 const problemsOf = (fields: object) =>
   deployments.validate(deploymentOf(fields)).map(({ field, message }) => `${field}: ${message}`)
 
-t.test('a deployment rolls by quarters unless it says otherwise', (t) => {
+void t.test('a deployment rolls by quarters unless it says otherwise', (t) => {
   t.match(deploymentOf(spec).spec, {
     replicas: 1,
     revisionHistoryLimit: 10,
@@ -39,7 +39,7 @@ t.test('a deployment rolls by quarters unless it says otherwise', (t) => {
   t.end()
 })
 
-t.test('what is wrong with a deployment is said by field', (t) => {
+void t.test('what is wrong with a deployment is said by field', (t) => {
   t.same(problemsOf(spec), [])
   t.same(problemsOf({ template }), ['spec.selector: Required value'])
   t.same(problemsOf({ selector: {}, template }), [
@@ -64,7 +64,7 @@ t.test('what is wrong with a deployment is said by field', (t) => {
   t.end()
 })
 
-t.test('the selector of a deployment is fixed', (t) => {
+void t.test('the selector of a deployment is fixed', (t) => {
   const next = deploymentOf({ ...spec, selector: { matchLabels: { app: 'db' } } })
   t.match(deployments.validateUpdate(next, deploymentOf(spec)), [
     {
@@ -76,7 +76,7 @@ t.test('the selector of a deployment is fixed', (t) => {
   t.end()
 })
 
-t.test('only some fields of a stateful set may change', (t) => {
+void t.test('only some fields of a stateful set may change', (t) => {
   const setOf = (fields: object) =>
     statefulSets.setDefaults(
       trusted<StatefulSet>({
@@ -101,7 +101,7 @@ t.test('only some fields of a stateful set may change', (t) => {
 
 const once = { spec: { ...template.spec, restartPolicy: 'Never' } }
 
-t.test('a job finds its pods by its own uid', (t) => {
+void t.test('a job finds its pods by its own uid', (t) => {
   const given = trusted<Job>({
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -138,7 +138,7 @@ t.test('a job finds its pods by its own uid', (t) => {
   t.end()
 })
 
-t.test('a cron job is refused for a schedule that is none', (t) => {
+void t.test('a cron job is refused for a schedule that is none', (t) => {
   const problems = (fields: object, name = 'c') =>
     cronJobs
       .validate(
@@ -161,7 +161,7 @@ t.test('a cron job is refused for a schedule that is none', (t) => {
   t.end()
 })
 
-t.test('schedules name the times that cron means', (t) => {
+void t.test('schedules name the times that cron means', (t) => {
   const next = (text: string, after: string) => {
     const ms = nextCronTime(parseCron(text), Date.parse(after))
     return ms === undefined ? undefined : new Date(ms).toISOString()

@@ -20,7 +20,7 @@ function problemsOf(spec: unknown): string[] {
   return pods.validate(pod).map(({ field, message }) => `${field}: ${message}`)
 }
 
-t.test('a pod gets every default that upstream gives it', (t) => {
+void t.test('a pod gets every default that upstream gives it', (t) => {
   const pod = pods.setDefaults(
     deepFreeze(podOf({ containers: [{ name: 'c', image: 'busybox', ports: [{ containerPort: 80 }] }] })),
   )
@@ -46,7 +46,7 @@ t.test('a pod gets every default that upstream gives it', (t) => {
   t.end()
 })
 
-t.test('an image is pulled always when its tag is latest or missing', (t) => {
+void t.test('an image is pulled always when its tag is latest or missing', (t) => {
   t.equal(imageTag('busybox'), 'latest')
   t.equal(imageTag('localhost:5000/busybox'), 'latest')
   t.equal(imageTag('localhost:5000/busybox:1.2'), '1.2')
@@ -55,26 +55,29 @@ t.test('an image is pulled always when its tag is latest or missing', (t) => {
   t.end()
 })
 
-t.test('a limit without a request requests as much, in pods only; host networking takes host ports', (t) => {
-  const pod = pods.setDefaults(
-    podOf({
-      hostNetwork: true,
-      containers: [
-        {
-          name: 'c',
-          image: 'i',
-          ports: [{ containerPort: 80 }],
-          resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m' } },
-        },
-      ],
-    }),
-  )
-  t.strictSame(pod.spec?.containers[0]?.resources?.requests, { cpu: '500m', memory: '1Gi' })
-  t.equal(pod.spec?.containers[0]?.ports?.[0]?.hostPort, 80)
-  t.end()
-})
+void t.test(
+  'a limit without a request requests as much, in pods only; host networking takes host ports',
+  (t) => {
+    const pod = pods.setDefaults(
+      podOf({
+        hostNetwork: true,
+        containers: [
+          {
+            name: 'c',
+            image: 'i',
+            ports: [{ containerPort: 80 }],
+            resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m' } },
+          },
+        ],
+      }),
+    )
+    t.strictSame(pod.spec?.containers[0]?.resources?.requests, { cpu: '500m', memory: '1Gi' })
+    t.equal(pod.spec?.containers[0]?.ports?.[0]?.hostPort, 80)
+    t.end()
+  },
+)
 
-t.test('a new pod is Pending, whatever the client says of its status', (t) => {
+void t.test('a new pod is Pending, whatever the client says of its status', (t) => {
   t.strictSame(pods.prepareForCreate(podOf(small, { phase: 'Running', podIP: '1.2.3.4' })).status, {
     phase: 'Pending',
     qosClass: 'BestEffort',
@@ -82,7 +85,7 @@ t.test('a new pod is Pending, whatever the client says of its status', (t) => {
   t.end()
 })
 
-t.test('what is wrong with a pod is said by field, in upstream words', (t) => {
+void t.test('what is wrong with a pod is said by field, in upstream words', (t) => {
   t.same(problemsOf({ containers: [] }), ['spec.containers: Required value'])
   t.same(problemsOf({ containers: [{ name: 'c' }] }), ['spec.containers[0].image: Required value'])
   t.match(problemsOf({ containers: [{ name: 'C_', image: 'i' }] }), [
@@ -128,7 +131,7 @@ t.test('what is wrong with a pod is said by field, in upstream words', (t) => {
   t.end()
 })
 
-t.test('only images, deadline, tolerations and gates of a pod may change', (t) => {
+void t.test('only images, deadline, tolerations and gates of a pod may change', (t) => {
   const before = pods.setDefaults(
     podOf({ ...small, schedulingGates: [{ name: 'g' }], activeDeadlineSeconds: 10 }),
   )
@@ -157,7 +160,7 @@ const running = (name: string, more: object = {}): ContainerStatus =>
 const statusOf = (status: PodStatus | object, spec: object = small, metadata: object = { name: 'web' }) =>
   podStatusText(podOf(spec, status, metadata))
 
-t.test('the status of a pod is the word that kubectl shows', (t) => {
+void t.test('the status of a pod is the word that kubectl shows', (t) => {
   const init = {
     ...small,
     initContainers: [
@@ -217,7 +220,7 @@ t.test('the status of a pod is the word that kubectl shows', (t) => {
   t.end()
 })
 
-t.test('the row of a pod counts ready containers and tells of restarts', (t) => {
+void t.test('the row of a pod counts ready containers and tells of restarts', (t) => {
   const last = { terminated: { exitCode: 1, finishedAt: '2026-01-02T00:05:00Z' } }
   const pod = podOf(
     { ...small, initContainers: [{ name: 's', image: 'i', restartPolicy: 'Always' }], nodeName: 'n1' },
@@ -236,7 +239,7 @@ t.test('the row of a pod counts ready containers and tells of restarts', (t) => 
   t.end()
 })
 
-t.test('requests are the sum of what runs, or the largest of what runs before', (t) => {
+void t.test('requests are the sum of what runs, or the largest of what runs before', (t) => {
   const cpu = (amount: string, limit = amount) => ({
     resources: { requests: { cpu: amount }, limits: { cpu: limit } },
   })
@@ -272,7 +275,7 @@ t.test('requests are the sum of what runs, or the largest of what runs before', 
   t.end()
 })
 
-t.test('the class of service follows from requests and limits', (t) => {
+void t.test('the class of service follows from requests and limits', (t) => {
   const both = { cpu: '1', memory: '1Gi' }
   t.equal(qosClass(podOf(small)), 'BestEffort')
   t.equal(

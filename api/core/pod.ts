@@ -17,7 +17,7 @@ import { validatePodUpdate } from './pod-update-validation.ts'
 function requestsFromLimits(container: Container): Container {
   const limits = container.resources?.limits
   if (container.resources === undefined || limits === undefined) return container
-  const requests = withDefaults({ ...(container.resources.requests ?? {}) }, limits)
+  const requests = withDefaults({ ...container.resources.requests }, limits)
   const isSame = Object.keys(limits).every((name) => container.resources?.requests?.[name] !== undefined)
   return isSame ? container : withFields(container, { resources: { ...container.resources, requests } })
 }

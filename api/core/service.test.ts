@@ -14,7 +14,7 @@ function serviceOf(spec: object, status?: object): Service {
 const problemsOf = (spec: object) =>
   services.validate(services.setDefaults(serviceOf(spec))).map(({ field, message }) => `${field}: ${message}`)
 
-t.test('a service gets its defaults, by type', (t) => {
+void t.test('a service gets its defaults, by type', (t) => {
   t.strictSame(services.setDefaults(serviceOf({ ports: [{ port: 80 }] })).spec, {
     ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }],
     sessionAffinity: 'None',
@@ -33,7 +33,7 @@ t.test('a service gets its defaults, by type', (t) => {
   t.end()
 })
 
-t.test('what is wrong with a service is said by field', (t) => {
+void t.test('what is wrong with a service is said by field', (t) => {
   t.same(problemsOf({}), ['spec.ports: Required value'])
   t.same(problemsOf({ clusterIP: 'None' }), [])
   t.same(problemsOf({ ports: [{ port: 80 }, { port: 81 }] }), [
@@ -61,7 +61,7 @@ t.test('what is wrong with a service is said by field', (t) => {
   t.end()
 })
 
-t.test('what was allocated stays when an update leaves it out, and may not be changed', (t) => {
+void t.test('what was allocated stays when an update leaves it out, and may not be changed', (t) => {
   const before = serviceOf({
     type: 'NodePort',
     clusterIP: '10.96.0.5',
@@ -88,7 +88,7 @@ t.test('what was allocated stays when an update leaves it out, and may not be ch
   t.end()
 })
 
-t.test('the row of a service shows addresses and ports as kubectl users know them', (t) => {
+void t.test('the row of a service shows addresses and ports as kubectl users know them', (t) => {
   const row = (spec: object, status?: object) =>
     services.columns.map(({ cell }) => cell(serviceOf(spec, status), 0))
   const ports = [
@@ -113,7 +113,7 @@ t.test('the row of a service shows addresses and ports as kubectl users know the
   t.end()
 })
 
-t.test('stringData is encoded into data and wins over it; a typed secret needs its keys', (t) => {
+void t.test('stringData is encoded into data and wins over it; a typed secret needs its keys', (t) => {
   const secretOf = (fields: object) =>
     secrets.setDefaults(
       trusted<Secret>({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, ...fields }),
@@ -134,7 +134,7 @@ t.test('stringData is encoded into data and wins over it; a typed secret needs i
   t.end()
 })
 
-t.test('a toleration covers the taints that it names', (t) => {
+void t.test('a toleration covers the taints that it names', (t) => {
   const taint = { key: 'a', value: 'v', effect: 'NoSchedule' }
   t.ok(toleratesTaint({ operator: 'Exists' }, taint))
   t.ok(toleratesTaint({ key: 'a', value: 'v' }, taint))
@@ -154,7 +154,7 @@ const node = trusted<Node>({
   metadata: { name: 'n1', labels: { zone: 'a', cores: '8' } },
 })
 
-t.test(
+void t.test(
   'node affinity: terms are alternatives, requirements must all hold, an empty term selects nothing',
   (t) => {
     const term = (key: string, operator: string, values?: string[]) => ({
@@ -185,7 +185,7 @@ t.test(
   },
 )
 
-t.test('the row of a node shows readiness, cordon and roles', (t) => {
+void t.test('the row of a node shows readiness, cordon and roles', (t) => {
   const ready = trusted<Node>({
     ...node,
     metadata: {

@@ -25,7 +25,7 @@ function refusal(run: () => unknown): { code: number; message: string } {
 }
 
 for (const { command, base64, object } of kubectlBodies) {
-  t.test(`what kubectl ${command} sends is read and survives being written again`, (t) => {
+  void t.test(`what kubectl ${command} sends is read and survives being written again`, (t) => {
     const bytes = Buffer.from(base64, 'base64')
     const gvk = { ...parseApiVersion(String(object['apiVersion'])), kind: String(object['kind']) }
     const read = decode(bytes, protobufMediaType, gvk)
@@ -39,7 +39,7 @@ for (const { command, base64, object } of kubectlBodies) {
   })
 }
 
-t.test('an unknown field is refused by its path when asked, told when asked, and dropped', (t) => {
+void t.test('an unknown field is refused by its path when asked, told when asked, and dropped', (t) => {
   const body = '{"spec":{"foo":1,"template":{"spec":{"containers":[{"nam":"x"}]}}}}'
   t.same(
     refusal(() => decodeJson(body)),
@@ -59,7 +59,7 @@ t.test('an unknown field is refused by its path when asked, told when asked, and
   t.end()
 })
 
-t.test('a field that stands twice is found in JSON and in YAML', (t) => {
+void t.test('a field that stands twice is found in JSON and in YAML', (t) => {
   const twice = '{"metadata":{"name":"a","name":"b"},"spec":{"replicas":1,"replicas":1}}'
   t.same(decodeJson(twice, deployment, 'Warn').warnings, [
     'duplicate field "metadata.name"',
@@ -72,7 +72,7 @@ t.test('a field that stands twice is found in JSON and in YAML', (t) => {
   t.end()
 })
 
-t.test('a value of the wrong type is refused in the words of Go', (t) => {
+void t.test('a value of the wrong type is refused in the words of Go', (t) => {
   const cases: readonly (readonly [string, string])[] = [
     [
       '{"spec":{"replicas":"x"}}',
@@ -111,7 +111,7 @@ t.test('a value of the wrong type is refused in the words of Go', (t) => {
   t.end()
 })
 
-t.test('a body of another kind or version, no JSON, or an unknown media type is refused', (t) => {
+void t.test('a body of another kind or version, no JSON, or an unknown media type is refused', (t) => {
   t.match(
     refusal(() => decodeJson('{"apiVersion":"v1","kind":"Pod"}')),
     { code: 400, message: /does not match the expected API version \(apps\/v1\)/ },
@@ -134,7 +134,7 @@ t.test('a body of another kind or version, no JSON, or an unknown media type is 
   t.end()
 })
 
-t.test('nulls, empty lists and meaningless zeros are not kept; zeros that mean something are', (t) => {
+void t.test('nulls, empty lists and meaningless zeros are not kept; zeros that mean something are', (t) => {
   const body = {
     metadata: { name: 'web', creationTimestamp: null, labels: {} },
     spec: {
@@ -162,7 +162,7 @@ t.test('nulls, empty lists and meaningless zeros are not kept; zeros that mean s
   t.end()
 })
 
-t.test('quantities are made canonical, as the server would write them', (t) => {
+void t.test('quantities are made canonical, as the server would write them', (t) => {
   const body = {
     spec: { containers: [{ name: 'c', resources: { limits: { cpu: '1000m', memory: 1024 } } }] },
   }
@@ -171,7 +171,7 @@ t.test('quantities are made canonical, as the server would write them', (t) => {
   t.end()
 })
 
-t.test('YAML is read as version 1.1: yes is true, 0644 is octal, times stay text', (t) => {
+void t.test('YAML is read as version 1.1: yes is true, 0644 is octal, times stay text', (t) => {
   const yaml =
     'spec:\n  hostNetwork: yes\n  volumes:\n  - name: v\n    configMap: {name: c, defaultMode: 0644}\nmetadata:\n  annotations: {at: 2026-01-02T03:04:05Z}\n'
   const read = decode(bytesOf(yaml), yamlMediaType, pod, 'Strict').object
@@ -182,7 +182,7 @@ t.test('YAML is read as version 1.1: yes is true, 0644 is octal, times stay text
   t.end()
 })
 
-t.test('a body that is nested without end is refused', (t) => {
+void t.test('a body that is nested without end is refused', (t) => {
   const body = `{"data":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
   t.match(
     refusal(() => decodeJson(body, { group: 'apps', version: 'v1', kind: 'ControllerRevision' })),
@@ -191,7 +191,7 @@ t.test('a body that is nested without end is refused', (t) => {
   t.end()
 })
 
-t.test('a bomb of aliases is refused', (t) => {
+void t.test('a bomb of aliases is refused', (t) => {
   const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]']
   for (let i = 1; i < 9; i += 1)
     lines.push(`a${i}: &a${i} [${Array.from({ length: 10 }, () => `*a${i - 1}`).join(', ')}]`)
@@ -199,7 +199,7 @@ t.test('a bomb of aliases is refused', (t) => {
   t.end()
 })
 
-t.test('delete options are read for every group, and a grace period of zero is kept', (t) => {
+void t.test('delete options are read for every group, and a grace period of zero is kept', (t) => {
   const options = { group: 'apps', version: 'v1', kind: 'DeleteOptions' }
   const body = { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0, preconditions: { uid: 'u' } }
   t.strictSame(decodeJson(JSON.stringify(body), options).object, body)
@@ -207,7 +207,7 @@ t.test('delete options are read for every group, and a grace period of zero is k
   t.end()
 })
 
-t.test('a custom resource keeps its fields; only its metadata is checked', (t) => {
+void t.test('a custom resource keeps its fields; only its metadata is checked', (t) => {
   const widget = { group: 'example.com', version: 'v1', kind: 'Widget' }
   const read = decodeJson('{"metadata":{"name":"w","bogus":1},"spec":{"any":[1,null]}}', widget, 'Warn')
   t.same(read.warnings, ['unknown field "metadata.bogus"'])

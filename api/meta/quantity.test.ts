@@ -13,7 +13,7 @@ import {
   toWhole,
 } from './quantity.ts'
 
-t.test('texts become canonical as upstream has it', (t) => {
+void t.test('texts become canonical as upstream has it', (t) => {
   const cases: readonly (readonly [string | number, string])[] = [
     ['0', '0'],
     ['1000m', '1'],
@@ -38,14 +38,14 @@ t.test('texts become canonical as upstream has it', (t) => {
   t.end()
 })
 
-t.test('what is no quantity is refused', (t) => {
+void t.test('what is no quantity is refused', (t) => {
   for (const text of ['', 'x', '1 ', '1Q', '1mm', '1e', '--1', '1.2.3', '1ki', 'e3', '1Ki3', '1e99']) {
     t.throws(() => parseQuantity(text), QuantityError, text)
   }
   t.end()
 })
 
-t.test('sizes and counts round away from zero', (t) => {
+void t.test('sizes and counts round away from zero', (t) => {
   t.equal(toMilli(parseQuantity('0.0001')), 1)
   t.equal(toWhole(parseQuantity('1500m')), 2)
   t.equal(toWhole(parseQuantity('-1500m')), -2)
@@ -58,7 +58,7 @@ const quantity = fc
   .tuple(fc.integer({ min: -1_000_000, max: 1_000_000 }), fc.nat({ max: 999 }), suffix)
   .map(([whole, fraction, unit]) => parseQuantity(`${whole}.${String(fraction).padStart(3, '0')}${unit}`))
 
-t.test('adding is commutative and undone by subtracting; order agrees with differences', (t) => {
+void t.test('adding is commutative and undone by subtracting; order agrees with differences', (t) => {
   fc.assert(
     fc.property(quantity, quantity, (a, b) => {
       const isCommutative = addQuantities(a, b).nano === addQuantities(b, a).nano
@@ -71,7 +71,7 @@ t.test('adding is commutative and undone by subtracting; order agrees with diffe
   t.end()
 })
 
-t.test('the canonical text reads as the same amount, and is its own canonical text', (t) => {
+void t.test('the canonical text reads as the same amount, and is its own canonical text', (t) => {
   fc.assert(
     fc.property(quantity, (a) => {
       const text = formatQuantity(a)

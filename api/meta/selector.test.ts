@@ -18,7 +18,7 @@ import {
   selectorFromLabels,
 } from './selector.ts'
 
-t.test('each operator selects what it says', (t) => {
+void t.test('each operator selects what it says', (t) => {
   const labels = { app: 'web', tier: 'front', size: '10', empty: '' }
   const yes = [
     '',
@@ -56,7 +56,7 @@ t.test('each operator selects what it says', (t) => {
   t.end()
 })
 
-t.test('what is no selector is refused', (t) => {
+void t.test('what is no selector is refused', (t) => {
   for (const text of [
     '=x',
     'a=b=c',
@@ -77,7 +77,7 @@ t.test('what is no selector is refused', (t) => {
   t.end()
 })
 
-t.test('a missing LabelSelector selects nothing, an empty one everything', (t) => {
+void t.test('a missing LabelSelector selects nothing, an empty one everything', (t) => {
   t.notOk(matchesLabels(labelSelectorFrom(undefined), { a: 'b' }))
   t.ok(matchesLabels(labelSelectorFrom({}), { a: 'b' }))
   t.ok(isEverything(everything))
@@ -85,7 +85,7 @@ t.test('a missing LabelSelector selects nothing, an empty one everything', (t) =
   t.end()
 })
 
-t.test('a LabelSelector prints as kubectl shows it', (t) => {
+void t.test('a LabelSelector prints as kubectl shows it', (t) => {
   t.equal(formatLabelSelector({ matchLabels: { b: '2', a: '1' } }), 'a=1,b=2')
   t.equal(
     formatLabelSelector({ matchExpressions: [{ key: 'a', operator: 'In', values: ['y', 'x'] }] }),
@@ -110,7 +110,7 @@ const requirement = fc.oneof(
 const selectorText = fc.array(requirement, { maxLength: 4 }).map((parts) => parts.join(','))
 const labels = fc.dictionary(key, value)
 
-t.test('a printed selector reads as one that selects the same', (t) => {
+void t.test('a printed selector reads as one that selects the same', (t) => {
   fc.assert(
     fc.property(selectorText, labels, (text, given) => {
       const selector = parseLabelSelector(text)
@@ -125,7 +125,7 @@ t.test('a printed selector reads as one that selects the same', (t) => {
   t.end()
 })
 
-t.test('labels are selected by the selector made of them, and more labels change nothing', (t) => {
+void t.test('labels are selected by the selector made of them, and more labels change nothing', (t) => {
   fc.assert(
     fc.property(labels, labels, (own, more) => matchesLabels(selectorFromLabels(own), { ...more, ...own })),
   )
@@ -133,7 +133,7 @@ t.test('labels are selected by the selector made of them, and more labels change
   t.end()
 })
 
-t.test('field selectors compare texts, with escapes', (t) => {
+void t.test('field selectors compare texts, with escapes', (t) => {
   const fields = new Map([
     ['status.phase', 'Running'],
     ['metadata.name', 'a,b=c'],
@@ -151,7 +151,7 @@ t.test('field selectors compare texts, with escapes', (t) => {
   t.end()
 })
 
-t.test('a field that a kind does not know is refused in upstream words', (t) => {
+void t.test('a field that a kind does not know is refused in upstream words', (t) => {
   const pods = { namespaced: true, selectableFields: { 'status.phase': () => '' } }
   const nodes = { namespaced: false, selectableFields: {} }
   t.equal(fieldSelectorProblem(pods, parseFieldSelector('status.phase=x,metadata.namespace=y')), undefined)

@@ -15,8 +15,8 @@ export const runtimeClasses = defineKind<RuntimeClass>({
   namespaced: false,
   definition: 'io.k8s.api.node.v1.RuntimeClass',
   updatesUnconditionally: false,
-  validate: ({ handler = '' }) =>
-    dns1123LabelProblems(handler).map((text) => invalidValue('handler', handler, text)),
+  validate: ({ handler }) =>
+    dns1123LabelProblems(handler ?? '').map((text) => invalidValue('handler', handler ?? '', text)),
   validateUpdate: (next, previous) => immutableProblems(next.handler, previous.handler, 'handler'),
   columns: [
     nameColumn(),

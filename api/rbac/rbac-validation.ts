@@ -96,7 +96,8 @@ function validateSubject(subject: RbacV1Subject, at: string, isNamespaced: boole
 /** Problems of a binding; a namespaced one may refer to both kinds of role. */
 export function validateBinding(binding: BindingLike, isNamespaced: boolean): FieldError[] {
   const problems: FieldError[] = []
-  const { apiGroup = '', kind = '', name = '' } = binding.roleRef ?? {}
+  const reference: Partial<RoleRef> = binding.roleRef ?? {}
+  const { apiGroup = '', kind = '', name = '' } = reference
   const kinds = isNamespaced ? ['ClusterRole', 'Role'] : ['ClusterRole']
   if (apiGroup !== rbacGroup) problems.push(notSupported('roleRef.apiGroup', apiGroup, [rbacGroup]))
   if (!kinds.includes(kind)) problems.push(notSupported('roleRef.kind', kind, kinds))

@@ -21,7 +21,8 @@ export function isDefaultStorageClass({ metadata }: StorageClass): boolean {
 
 function validate(storageClass: StorageClass): readonly FieldError[] {
   const problems: FieldError[] = []
-  const { provisioner = '', reclaimPolicy = '', volumeBindingMode = '' } = storageClass
+  const { reclaimPolicy = '', volumeBindingMode = '' } = storageClass
+  const provisioner = storageClass.provisioner ?? ''
   if (provisioner === '') problems.push(required('provisioner'))
   if (!reclaimPolicies.includes(reclaimPolicy))
     problems.push(notSupported('reclaimPolicy', reclaimPolicy, reclaimPolicies))

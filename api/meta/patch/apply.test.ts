@@ -53,7 +53,7 @@ function fieldsOf(object: KubeObject, manager: string): unknown {
 const web = { name: 'web', image: 'web:1', ports: [{ containerPort: 80 }] }
 const template = (containers: readonly object[]) => ({ template: { spec: { containers } } })
 
-t.test('the applier owns what it applies, item by item', (t) => {
+void t.test('the applier owns what it applies, item by item', (t) => {
   const object = apply(deployment({ replicas: 1, ...template([web]) }, { name: 'web', labels: { a: 'b' } }))
   t.strictSame(fieldsOf(object, 'one'), {
     'f:metadata': { 'f:labels': { 'f:a': {} } },
@@ -85,7 +85,7 @@ t.test('the applier owns what it applies, item by item', (t) => {
   t.end()
 })
 
-t.test('what the applier leaves out goes; what others own stays', (t) => {
+void t.test('what the applier leaves out goes; what others own stays', (t) => {
   const first = apply(
     deployment(
       { replicas: 2, ...template([web, { name: 'side', image: 's:1' }]) },
@@ -99,7 +99,7 @@ t.test('what the applier leaves out goes; what others own stays', (t) => {
   t.end()
 })
 
-t.test(
+void t.test(
   "another's field with another value is a conflict that names field and manager; force takes it",
   (t) => {
     const live = apply(deployment({ replicas: 1 }))
@@ -124,7 +124,7 @@ t.test(
   },
 )
 
-t.test('several conflicts are listed by manager', (t) => {
+void t.test('several conflicts are listed by manager', (t) => {
   const live = apply(deployment({ replicas: 1, paused: true }))
   t.throws(() => apply(deployment({ replicas: 2, paused: false }), { live, manager: 'two' }), {
     message: 'Apply failed with 2 conflicts: conflicts with "one":\n- .spec.paused\n- .spec.replicas',
@@ -132,20 +132,20 @@ t.test('several conflicts are listed by manager', (t) => {
   t.end()
 })
 
-t.test('an intent that is already met gives the very same object', (t) => {
+void t.test('an intent that is already met gives the very same object', (t) => {
   const intent = deployment({ replicas: 1, ...template([web]) })
   const live = apply(intent)
   t.equal(apply(deepClone(intent), { live, nowMs: nowMs + 60_000 }), live)
   t.end()
 })
 
-t.test('managed fields in an intent are refused', (t) => {
+void t.test('managed fields in an intent are refused', (t) => {
   const intent = deployment({}, { name: 'web', managedFields: [{ manager: 'x' }] })
   t.throws(() => apply(intent), { code: 400 })
   t.end()
 })
 
-t.test('a create is owned by its creator as upstream would write it', (t) => {
+void t.test('a create is owned by its creator as upstream would write it', (t) => {
   const created = update(
     undefined,
     deployment(
@@ -191,7 +191,7 @@ t.test('a create is owned by its creator as upstream would write it', (t) => {
   t.end()
 })
 
-t.test('an update takes over what it changes, and only that', (t) => {
+void t.test('an update takes over what it changes, and only that', (t) => {
   const live = update(undefined, deployment({ replicas: 1, paused: true }), 'creator')
   const next = update(live, deployment({ replicas: 2, paused: true }, live.metadata), 'scaler', nowMs + 1000)
   t.strictSame(fieldsOf(next, 'creator'), { 'f:spec': { 'f:paused': {} } })
@@ -207,7 +207,7 @@ t.test('an update takes over what it changes, and only that', (t) => {
   t.end()
 })
 
-t.test('clients may forget all managers, and old ones are folded', (t) => {
+void t.test('clients may forget all managers, and old ones are folded', (t) => {
   const live = update(undefined, deployment({ replicas: 1 }), 'creator')
   const reset = update(live, deployment({ replicas: 1 }, { name: 'web', managedFields: [{}] }), 'x')
   t.notOk(reset.metadata.managedFields)
@@ -226,7 +226,7 @@ t.test('clients may forget all managers, and old ones are folded', (t) => {
   t.end()
 })
 
-t.test('fieldsV1 is read and written without loss', (t) => {
+void t.test('fieldsV1 is read and written without loss', (t) => {
   const fields = {
     'f:a': { '.': {}, 'f:b': {} },
     'f:c': { 'k:{"name":"x"}': { '.': {}, 'f:d': {} } },
@@ -261,7 +261,7 @@ const intent = fc
     ),
   )
 
-t.test(
+void t.test(
   'after a forced apply the intent is met, applying it again changes nothing, and no field has two values',
   (t) => {
     fc.assert(
@@ -288,7 +288,7 @@ t.test(
   },
 )
 
-t.test('once its only applier applies nothing, nothing of it is left', (t) => {
+void t.test('once its only applier applies nothing, nothing of it is left', (t) => {
   fc.assert(
     fc.property(intent, (applied) => {
       const live = apply(deepClone(applied))

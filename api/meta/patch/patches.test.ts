@@ -20,7 +20,7 @@ function codeOf(run: () => unknown): number {
   return 0
 }
 
-t.test('a JSON patch does what RFC 6902 says and leaves its document alone', (t) => {
+void t.test('a JSON patch does what RFC 6902 says and leaves its document alone', (t) => {
   const document = deepFreeze({ a: { b: [1, 2] }, c: 'x' })
   const patch = [
     { op: 'test', path: '/c', value: 'x' },
@@ -34,7 +34,7 @@ t.test('a JSON patch does what RFC 6902 says and leaves its document alone', (t)
   t.end()
 })
 
-t.test('a JSON patch that cannot be applied is refused with the code that says why', (t) => {
+void t.test('a JSON patch that cannot be applied is refused with the code that says why', (t) => {
   const apply = (patch: unknown) => () => applyJsonPatch({ a: [1] }, patch)
   t.equal(codeOf(apply([{ op: 'test', path: '/a', value: 2 }])), 422)
   t.equal(codeOf(apply([{ op: 'remove', path: '/b' }])), 422)
@@ -76,7 +76,7 @@ function hasNull(value: unknown): boolean {
   return value === null || (isObject(value) && Object.values(value).some(hasNull))
 }
 
-t.test('a merge patch is what RFC 7386 defines', (t) => {
+void t.test('a merge patch is what RFC 7386 defines', (t) => {
   fc.assert(
     fc.property(json, json, (document, patch) => {
       const frozen = deepFreeze(deepClone(document))
@@ -87,7 +87,7 @@ t.test('a merge patch is what RFC 7386 defines', (t) => {
   t.end()
 })
 
-t.test('the merge patch between two documents leads from one to the other', (t) => {
+void t.test('the merge patch between two documents leads from one to the other', (t) => {
   fc.assert(
     fc.property(json, json, (a, b) => {
       if (!isObject(a) || !isObject(b) || hasNull(b) || hasNull(a)) return true
@@ -119,7 +119,7 @@ const live = deepFreeze({
 const smp = (patch: unknown) => applyStrategicMergePatch<unknown>(live, patch, deployment)
 const inPod = (spec: unknown) => ({ spec: { template: { spec } } })
 
-t.test('a strategic merge patch merges lists by their key and replaces the others', (t) => {
+void t.test('a strategic merge patch merges lists by their key and replaces the others', (t) => {
   t.match(
     smp(inPod({ containers: [{ name: 'b', image: 'b:2' }], tolerations: [{ key: 'z' }] })),
     inPod({
@@ -148,13 +148,13 @@ t.test('a strategic merge patch merges lists by their key and replaces the other
   t.end()
 })
 
-t.test('an item that is new comes first, as kubectl users know it', (t) => {
+void t.test('an item that is new comes first, as kubectl users know it', (t) => {
   const patched = smp(inPod({ containers: [{ name: 'new', image: 'n:1' }] }))
   t.match(patched, inPod({ containers: [{ name: 'new' }, { name: 'a' }, { name: 'b' }] }))
   t.end()
 })
 
-t.test('directives delete, replace, retain and order', (t) => {
+void t.test('directives delete, replace, retain and order', (t) => {
   t.strictSame(smp(inPod({ containers: [{ $patch: 'delete', name: 'a' }] })), {
     ...live,
     spec: { ...live.spec, template: { spec: { ...live.spec.template.spec, containers: [containers[1]] } } },
@@ -199,7 +199,7 @@ t.test('directives delete, replace, retain and order', (t) => {
   t.end()
 })
 
-t.test('a patch that breaks the rules is refused', (t) => {
+void t.test('a patch that breaks the rules is refused', (t) => {
   t.equal(
     codeOf(() => smp(inPod({ containers: [{ image: 'nameless' }] }))),
     400,
@@ -250,7 +250,7 @@ const podPatch = fc.record(
   { requiredKeys: [] },
 )
 
-t.test('the same strategic merge patch twice changes nothing the second time', (t) => {
+void t.test('the same strategic merge patch twice changes nothing the second time', (t) => {
   fc.assert(
     fc.property(podPatch, podPatch, (base, patch) => {
       const pod = applyStrategicMergePatch<unknown>({}, base, podDefinition)
