@@ -113,8 +113,9 @@ async function report(input: {
     : []
   return {
     acted,
-    failoverMs: rounded(figures),
-    apiFailoverMs: rounded(apiFigures),
+    // Acknowledgements that were under way at the fault end no failover: without recovery there is no figure.
+    failoverMs: hasRecovered ? rounded(figures) : null,
+    apiFailoverMs: hasRecovered ? rounded(apiFigures) : null,
     delayed: figures.delayed,
     lost: sum(verdicts.map((verdict) => verdict.lost.length)),
     duplicated: sum(verdicts.map((verdict) => verdict.duplicated.length)),
