@@ -7,9 +7,14 @@ import { FakeCluster } from './testing/fake-cluster.ts'
 import { bindingsMax } from './scheduler-core.ts'
 import { nodeOf, podOf } from './testing/objects.ts'
 
+function clusterIn(world: SimWorld): FakeCluster {
+  const { powers } = world.startProcess({ name: 's1', machine: world.machine('s1') })
+  return new FakeCluster({ powers, run: (durationMs) => world.run(durationMs) })
+}
+
 async function withCluster(seed: bigint, work: (cluster: FakeCluster) => Promise<void>): Promise<void> {
   const world = new SimWorld(seed)
-  const cluster = new FakeCluster(world)
+  const cluster = clusterIn(world)
   try {
     await work(cluster)
   } finally {
@@ -227,14 +232,14 @@ void t.test(
       fc.bigInt({ min: 0n, max: 1n << 32n }),
       async (plans, planned, informerDelayMs, seed) => {
         const world = new SimWorld(seed)
-        const cluster = new FakeCluster(world)
+        const cluster = clusterIn(world)
         cluster.informerDelayMs = informerDelayMs
         const left = [...planned]
         cluster.fateOf = () => left.shift() ?? 'ok'
         for (const name of ['n1', 'n2', 'n3']) cluster.setNode(nodeOf({ name, cpu: '10' }))
         plans.forEach((plan, index) => {
           const name = `p${index}`
-          const { clock } = cluster.process.powers
+          const { clock } = cluster.powers
           clock.setTimer(plan.atMs, () => {
             cluster.setPod(podOf({ name, cpu: String(plan.cpu), priority: plan.priority }))
             if (plan.livesMs !== undefined)

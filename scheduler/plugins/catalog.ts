@@ -1,6 +1,8 @@
 /**
  * Every plugin, in the order in which each extension point asks them. A new plugin is a file in this folder
  * and a line here. Order and weights are kube-scheduler's defaults.
+ *
+ * catalogues: `^[a-z-]+\.ts$`
  */
 import type { CatalogEntry } from '../framework/handle.ts'
 import { defaultBinder } from './default-binder.ts'

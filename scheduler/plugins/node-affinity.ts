@@ -7,7 +7,7 @@ import type { NodeSelectorTerm } from '../../api/types.ts'
 import type { PodInfo } from '../cache/pod-info.ts'
 import type { Plugin } from '../framework/extension-points.ts'
 import { unresolvable } from '../framework/rejection.ts'
-import { stretchScores } from './normalize.ts'
+import { stretchScores } from '../framework/stretch-scores.ts'
 
 const name = 'NodeAffinity'
 

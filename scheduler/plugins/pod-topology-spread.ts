@@ -27,7 +27,7 @@ import {
   hasAllKeys,
   hostnameKey,
   systemDefaultConstraints,
-} from './topology-constraint.ts'
+} from './topology/constraint.ts'
 
 const name = 'PodTopologySpread'
 const skewReason = "node(s) didn't match pod topology spread constraints"

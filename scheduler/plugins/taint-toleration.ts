@@ -7,7 +7,7 @@ import type { Toleration } from '../../api/types.ts'
 import { StateSlot } from '../framework/cycle-state.ts'
 import type { Plugin } from '../framework/extension-points.ts'
 import { unresolvable } from '../framework/rejection.ts'
-import { stretchScores } from './normalize.ts'
+import { stretchScores } from '../framework/stretch-scores.ts'
 
 const name = 'TaintToleration'
 const hardEffects = ['NoSchedule', 'NoExecute']

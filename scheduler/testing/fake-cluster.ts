@@ -7,7 +7,7 @@ import type { Node, Pod, PodCondition, PodDisruptionBudget } from '../../api/typ
 import { nothing, type Selector } from '../../api/meta/selector.ts'
 import { Cache } from '../../client/index.ts'
 import { NetworkError } from '../../platform/network.ts'
-import type { SimProcess, SimWorld } from '../../platform/sim/index.ts'
+import type { Powers } from '../../platform/powers.ts'
 import { sleep } from '../../platform/clock.ts'
 import type { PodInfo } from '../cache/pod-info.ts'
 import { feedCore } from '../cluster-events.ts'
@@ -21,8 +21,7 @@ const subject = { group: '', resource: 'pods' }
 export type BindFate = 'ok' | 'refused' | 'lost before' | 'lost after' | 'hangs'
 
 export class FakeCluster {
-  readonly world: SimWorld
-  readonly process: SimProcess
+  readonly powers: Powers
   readonly core: SchedulerCore
   readonly events: { readonly pod: string; readonly event: EventText }[] = []
   readonly bindings: { readonly pod: string; readonly nodeName: string }[] = []
@@ -41,11 +40,14 @@ export class FakeCluster {
   readonly #stop = new AbortController()
   #revision = 0
 
-  constructor(world: SimWorld) {
-    this.world = world
-    this.process = world.startProcess({ name: 's1', machine: world.machine('s1') })
+  readonly #run: (durationMs: number) => Promise<void>
+
+  /** `run` lets virtual time pass. */
+  constructor(options: { readonly powers: Powers; readonly run: (durationMs: number) => Promise<void> }) {
+    this.powers = options.powers
+    this.#run = options.run
     this.core = new SchedulerCore({
-      powers: this.process.powers,
+      powers: this.powers,
       api: this.#api(),
       catalog,
       listers: {
@@ -103,12 +105,12 @@ export class FakeCluster {
   }
 
   async run(durationMs: number): Promise<void> {
-    await this.world.run(durationMs)
+    await this.#run(durationMs)
   }
 
   async close(): Promise<void> {
     this.#stop.abort(new Error('the test has ended'))
-    await this.world.run(1)
+    await this.#run(1)
   }
 
   #stamped<T extends Pod | Node>(object: T): T {
@@ -117,7 +119,7 @@ export class FakeCluster {
   }
 
   #tell(type: 'MODIFIED' | 'DELETED', object: Pod): void {
-    this.process.powers.clock.setTimer(this.informerDelayMs, () => this.podCache.apply({ type, object }))
+    this.powers.clock.setTimer(this.informerDelayMs, () => this.podCache.apply({ type, object }))
   }
 
   #find(pod: PodInfo): Pod {
@@ -148,11 +150,11 @@ export class FakeCluster {
   }
 
   #api(): SchedulerApi {
-    const flight = () => sleep(this.process.powers.clock, 1)
+    const flight = () => sleep(this.powers.clock, 1)
     return {
       bind: async (pod, nodeName, signal) => {
         const fate = this.fateOf()
-        if (fate === 'hangs') await sleep(this.process.powers.clock, 3_600_000, signal)
+        if (fate === 'hangs') await sleep(this.powers.clock, 3_600_000, signal)
         await flight()
         if (fate === 'refused') throw conflict(subject, pod.name, 'no luck')
         if (fate !== 'lost before') this.#bind(pod, nodeName)
@@ -176,7 +178,7 @@ export class FakeCluster {
             ...found,
             metadata: { ...found.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
           })
-          this.process.powers.clock.setTimer(this.graceMs, () => this.removePod(pod.namespace, pod.name))
+          this.powers.clock.setTimer(this.graceMs, () => this.removePod(pod.namespace, pod.name))
         }
       },
       event: (pod, event) => this.events.push({ pod: pod.key, event }),

@@ -2,17 +2,17 @@
  * A topology spread constraint, ready to be counted with: its selector parsed, its defaults filled in.
  * Source: `pkg/scheduler/framework/plugins/podtopologyspread/common.go`.
  */
-import { matchesRequiredNodeAffinity } from '../../api/core/node-affinity.ts'
-import { findUntoleratedTaint } from '../../api/core/taints.ts'
+import { matchesRequiredNodeAffinity } from '../../../api/core/node-affinity.ts'
+import { findUntoleratedTaint } from '../../../api/core/taints.ts'
 import {
   labelSelectorFrom,
   matchesLabels,
   type Selector,
   selectorFromLabels,
-} from '../../api/meta/selector.ts'
-import type { TopologySpreadConstraint } from '../../api/types.ts'
-import type { NodeInfo } from '../cache/node-info.ts'
-import type { PodInfo } from '../cache/pod-info.ts'
+} from '../../../api/meta/selector.ts'
+import type { TopologySpreadConstraint } from '../../../api/types.ts'
+import type { NodeInfo } from '../../cache/node-info.ts'
+import type { PodInfo } from '../../cache/pod-info.ts'
 
 export const hostnameKey = 'kubernetes.io/hostname'
 const zoneKey = 'topology.kubernetes.io/zone'

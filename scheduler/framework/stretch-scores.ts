@@ -1,5 +1,5 @@
 /** Scores of one plugin stretched over [0, maxNodeScore]. */
-import { maxNodeScore, type NodeScore } from '../framework/extension-points.ts'
+import { maxNodeScore, type NodeScore } from './extension-points.ts'
 
 /** In place. `isReversed`: the highest becomes 0. All zero stays all zero, or all best when reversed. */
 export function stretchScores(scores: readonly NodeScore[], isReversed: boolean): void {
