@@ -7,6 +7,7 @@ import type { Controller } from './framework/controller.ts'
 import { garbageCollectorController } from './garbage-collector/controller.ts'
 import { jobController } from './job/controller.ts'
 import { namespaceController } from './namespace.ts'
+import { nodeIpamController } from './node-ipam.ts'
 import { nodeLifecycleController } from './node-lifecycle/controller.ts'
 import { podGcController } from './pod-gc.ts'
 import { replicaSetController } from './replicaset.ts'
@@ -25,6 +26,7 @@ export const controllers: readonly Controller[] = [
   garbageCollectorController,
   jobController,
   namespaceController,
+  nodeIpamController,
   nodeLifecycleController,
   podGcController,
   replicaSetController,

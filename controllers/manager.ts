@@ -13,6 +13,7 @@ import { TaskGroup } from '../platform/tasks.ts'
 import { controllers } from './catalog.ts'
 import { createContext } from './framework/context.ts'
 import type { Controller, ControllerManagerConfig, ControllerPowers } from './framework/controller.ts'
+import { checkClusterCidr } from './node-ipam.ts'
 
 /** The Lease in kube-system. */
 export const leaseName = 'kube-controller-manager'
@@ -54,6 +55,7 @@ export async function startControllerManager(
   config: ControllerManagerConfig,
 ): Promise<ControllerManager> {
   const chosen = chooseControllers(controllers, config.controllers)
+  if (config.clusterCidr) checkClusterCidr(config.clusterCidr)
   let isRunning = false
   const election = runLeaderElection(powers, {
     client: config.client,

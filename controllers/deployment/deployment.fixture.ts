@@ -6,7 +6,7 @@ import type { Deployment, DeploymentSpec, ReplicaSet } from '../../api/types.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import { compareTexts } from '../framework/claim.ts'
 import { epochMs } from '../testing/objects.ts'
-import { type DeploymentPlan, sizeOf } from './draft.ts'
+import { desiredReplicasAnnotation, type DeploymentPlan, maxReplicasAnnotation, sizeOf } from './draft.ts'
 import { planDeployment } from './plan.ts'
 
 const stepsMax = 200
@@ -69,6 +69,32 @@ export class DeploymentModel {
       (sum, set) => sum + Math.min(sizeOf(set), set.status?.availableReplicas ?? 0),
       0,
     )
+  }
+
+  /** Sets sizes and available pods by image. */
+  force(sets: Readonly<Record<string, readonly [size: number, available: number]>>): void {
+    this.replicaSets = this.replicaSets.map((set) => {
+      const [size, available] = sets[imageOf(set)] ?? [0, 0]
+      return withStatus(
+        { ...set, spec: { ...set.spec, selector: set.spec?.selector ?? {}, replicas: size } },
+        size,
+        available,
+      )
+    })
+  }
+
+  /** Notes on every set that the sizes are those of a Deployment with `total` pods at most (default: as wanted now). */
+  makeSized(total?: number): void {
+    const { replicas = 1 } = this.deployment.spec ?? {}
+    const max = total ?? replicas + 3
+    this.replicaSets = this.replicaSets.map((set) => {
+      const annotations = {
+        ...set.metadata.annotations,
+        [desiredReplicasAnnotation]: String(max - 3),
+        [maxReplicasAnnotation]: String(max),
+      }
+      return { ...set, metadata: { ...set.metadata, annotations } }
+    })
   }
 
   planOnce(): boolean {

@@ -192,3 +192,60 @@ t.test('no step goes beyond maxSurge or below maxUnavailable, and every rollout 
   t.pass('400 schedules')
   t.end()
 })
+
+/** A deployment in the middle of a rollout: sets by image, each with a size and available pods. */
+function midway(
+  replicas: number,
+  sets: Readonly<Record<string, readonly [size: number, available: number]>>,
+) {
+  const rollingUpdate = { maxSurge: 3, maxUnavailable: 2 }
+  const model = new DeploymentModel(
+    deploymentOf('web', { replicas: 1, strategy: { type: 'RollingUpdate', rollingUpdate } }),
+  )
+  for (const image of Object.keys(sets)) {
+    model.setImage(image)
+    model.settle()
+  }
+  model.change({ replicas })
+  model.force(sets)
+  return model
+}
+
+t.test(
+  'old pods that are not available go first, but not while the new ones use up what may be missing',
+  (t) => {
+    const healthyNew = midway(10, { 'web:1': [10, 8], 'web:2': [0, 0] })
+    healthyNew.makeSized()
+    healthyNew.planOnce()
+    t.match(healthyNew.sizes(), { 'web:2': 3 })
+    const cleaned = midway(10, { 'web:1': [10, 8], 'web:2': [3, 0] })
+    cleaned.makeSized()
+    cleaned.planOnce()
+    t.match(cleaned.sizes(), { 'web:1': 8, 'web:2': 3 }, 'the two that are not available')
+    const waiting = midway(10, { 'web:1': [8, 6], 'web:2': [5, 0] })
+    waiting.makeSized()
+    waiting.planOnce()
+    t.match(waiting.sizes(), { 'web:1': 8, 'web:2': 5 }, 'nothing: 13 - 8 - 5 = 0')
+    t.end()
+  },
+)
+
+t.test('a scale that is shared comes out at replicas and surge exactly, whatever is rounded', (t) => {
+  const size = fc.integer({ min: 1, max: 20 })
+  fc.assert(
+    fc.property(size, size, size, fc.integer({ min: 0, max: 60 }), (a, b, c, replicas) => {
+      const model = midway(1, { 'web:1': [a, 0], 'web:2': [b, 0], 'web:3': [c, 0] })
+      model.makeSized(a + b + c)
+      model.change({ replicas })
+      model.planOnce()
+      const { maxSurge } = fenceposts(model.deployment)
+      const total = model.totals().total
+      const wanted = replicas === 0 ? 0 : replicas + maxSurge
+      const isUnscaled = replicas === a + b + c - 3
+      if (!isUnscaled && total !== wanted) throw new Error(`${JSON.stringify(model.sizes())} for ${wanted}`)
+    }),
+    { numRuns: 300 },
+  )
+  t.pass('300 scales')
+  t.end()
+})
