@@ -3,24 +3,23 @@ import { formatKubeconfig, KubeconfigError, parseKubeconfig } from './kubeconfig
 
 const tls = { certificateAuthority: 'CA\n', certificate: 'CERT\n', privateKey: 'KEY\n' }
 
-t.test('what is formatted is parsed again', (t) => {
-  const text = formatKubeconfig({
+t.test('what is formatted is parsed again', async (t) => {
+  const text = await formatKubeconfig({
     clusterName: 'skedia',
     userName: 'admin',
     server: 'https://127.0.0.1:6443',
     tls,
   })
-  t.match(parseKubeconfig(text), {
+  t.match(await parseKubeconfig(text), {
     contextName: 'skedia',
     userName: 'admin',
     server: 'https://127.0.0.1:6443',
     namespace: 'default',
     tls,
   })
-  t.end()
 })
 
-t.test('files and another context are read through what the caller hands in', (t) => {
+t.test('files and another context are read through what the caller hands in', async (t) => {
   const text = `
 contexts:
 - {name: one, context: {cluster: c, user: u, namespace: team}}
@@ -30,15 +29,14 @@ users:
 - {name: u, user: {tokenFile: /token}}
 `
   const readFile = (path: string) => `content of ${path}\n`
-  t.match(parseKubeconfig(text, { context: 'one', readFile }), {
+  t.match(await parseKubeconfig(text, { context: 'one', readFile }), {
     namespace: 'team',
     tls: { certificateAuthority: 'content of /ca.crt\n' },
     token: 'content of /token',
   })
-  t.end()
 })
 
-t.test('each problem is named with where it is', (t) => {
+t.test('each problem is named with where it is', async (t) => {
   const problems: readonly (readonly [string, RegExp])[] = [
     ['{', /not YAML/],
     ['a list', /must be a mapping/],
@@ -54,8 +52,7 @@ t.test('each problem is named with where it is', (t) => {
     ],
   ]
   for (const [text, expected] of problems) {
-    t.throws(() => parseKubeconfig(text), expected)
-    t.throws(() => parseKubeconfig(text), KubeconfigError)
+    await t.rejects(parseKubeconfig(text), expected)
+    await t.rejects(parseKubeconfig(text), KubeconfigError)
   }
-  t.end()
 })

@@ -2,9 +2,11 @@
  * kubeconfig: read the current context, write a small one. Credentials as data, as files, or a bearer
  * token; exec and auth-provider plugins are refused with a clear error.
  *
+ * A kubeconfig may be JSON, which is YAML too: then the YAML library is never loaded, and a component
+ * starts that much sooner.
+ *
  * Source: Kubernetes docs, "Organizing Cluster Access Using kubeconfig Files".
  */
-import { parse, stringify } from 'yaml'
 import type { TlsIdentity } from '../platform/network.ts'
 
 /** What a client needs from a kubeconfig. */
@@ -37,8 +39,11 @@ export interface ParseKubeconfigOptions {
 type Fields = Readonly<Record<string, unknown>>
 
 /** @throws KubeconfigError */
-export function parseKubeconfig(text: string, options: ParseKubeconfigOptions = {}): KubeconfigContext {
-  const root = fieldsOf(parseYaml(text), 'the file')
+export async function parseKubeconfig(
+  text: string,
+  options: ParseKubeconfigOptions = {},
+): Promise<KubeconfigContext> {
+  const root = fieldsOf(await parseText(text), 'the file')
   const contextName = options.context ?? textOf(root, 'current-context')
   if (!contextName) throw new KubeconfigError('current-context is not set; set it or name a context')
   const context = entry(root, 'contexts', 'context', contextName)
@@ -81,7 +86,8 @@ export interface FormatKubeconfigOptions {
 }
 
 /** One cluster, one user, one context named as the cluster; credentials as data. */
-export function formatKubeconfig(options: FormatKubeconfigOptions): string {
+export async function formatKubeconfig(options: FormatKubeconfigOptions): Promise<string> {
+  const { stringify } = await import('yaml')
   const { clusterName, userName, server, tls, token, namespace } = options
   const data = (field: string, pem: string | undefined) =>
     pem === undefined ? {} : { [`${field}-data`]: encode(pem) }
@@ -111,7 +117,15 @@ export function formatKubeconfig(options: FormatKubeconfigOptions): string {
   })
 }
 
-function parseYaml(text: string): unknown {
+async function parseText(text: string): Promise<unknown> {
+  if (text.trimStart().startsWith('{')) {
+    try {
+      return JSON.parse(text)
+    } catch {
+      // YAML has braces too
+    }
+  }
+  const { parse } = await import('yaml')
   try {
     return parse(text)
   } catch (error) {

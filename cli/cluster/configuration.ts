@@ -31,7 +31,11 @@ export function writeConfiguration(
       certificate: `${paths.pki}/${name}.crt`,
       key: `${paths.pki}/${name}.key`,
     }
-    writeIfChanged(files, `${paths.pki}/${name}.kubeconfig`, kubeconfigText({ name, server, credentials }))
+    writeIfChanged(
+      files,
+      `${paths.pki}/${name}.kubeconfig`,
+      kubeconfigText({ name, server, credentials }, 'json'),
+    )
   }
   writeIfChanged(files, paths.kubeconfig, adminKubeconfig(files, dir, cluster))
   files.write(`${paths.run}/fault-token`, options.faultToken, { mode: 0o600 })

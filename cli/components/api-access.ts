@@ -23,22 +23,21 @@ export function addApiAccessFlags(command: Command): Command {
 }
 
 /** A client with the identity of the kubeconfig. @throws CliError */
-export function apiClientFrom(
+export async function apiClientFrom(
   powers: Powers,
   flags: ApiAccessFlags,
   userAgent: string,
-): { readonly client: ApiClient; readonly rootCa: string; readonly apiUserName: string } {
+): Promise<ApiClient> {
   const files = createNodeFiles()
   const text = readFlagFile(files, '--kubeconfig', flags.kubeconfig)
   try {
-    const context = parseKubeconfig(text, { readFile: (path) => files.readText(path) })
-    const client = createApiClient(powers, {
+    const context = await parseKubeconfig(text, { readFile: (path) => files.readText(path) })
+    return createApiClient(powers, {
       servers: flags.master ?? [context.server],
       tls: context.tls,
       userAgent,
       ...(context.token === undefined ? {} : { bearerToken: () => context.token ?? '' }),
     })
-    return { client, rootCa: context.tls.certificateAuthority ?? '', apiUserName: context.userName }
   } catch (error) {
     if (!(error instanceof KubeconfigError)) throw error
     throw new CliError({

@@ -36,7 +36,7 @@ export const controllerManager: Verb = {
           name: flags.identity,
           flags,
           start: async (powers) => {
-            const { client } = apiClientFrom(powers, flags, 'skedia-controller-manager')
+            const client = await apiClientFrom(powers, flags, 'skedia-controller-manager')
             const key = flags.serviceAccountPrivateKeyFile
             const manager = await startControllerManager(powers, {
               identity: flags.identity,

@@ -105,7 +105,7 @@ function runKubelet(shell: Shell, flags: KubeletFlags): Promise<number> {
 }
 
 async function startOne(powers: Powers, flags: KubeletFlags): Promise<Component> {
-  const { client } = apiClientFrom(powers, flags, 'skedia-kubelet')
+  const client = await apiClientFrom(powers, flags, 'skedia-kubelet')
   const host = await hostOf(powers, flags)
   const running = await startKubelet(
     powers,
@@ -157,7 +157,7 @@ async function startFakes(powers: Powers, flags: KubeletFlags): Promise<Componen
     Array.from({ length: count }, async (_, index) => {
       const nodeName = `fake-${index + 1}`
       const pki = flags.kubeconfig
-      const { client } = apiClientFrom(
+      const client = await apiClientFrom(
         powers,
         { ...flags, kubeconfig: `${pki}/${nodeName}.kubeconfig` },
         'skedia-kubelet',

@@ -31,7 +31,7 @@ export const proxy: Verb = {
           name: flags.hostnameOverride.replace(/^n(\d+)$/, 'p$1'),
           flags,
           start: async (powers) => {
-            const { client } = apiClientFrom(powers, flags, 'skedia-proxy')
+            const client = await apiClientFrom(powers, flags, 'skedia-proxy')
             const running = await startProxy(powers, {
               nodeName: flags.hostnameOverride,
               client,

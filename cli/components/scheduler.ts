@@ -31,7 +31,7 @@ export const scheduler: Verb = {
           name: flags.identity,
           flags,
           start: async (powers) => {
-            const { client } = apiClientFrom(powers, flags, 'skedia-scheduler')
+            const client = await apiClientFrom(powers, flags, 'skedia-scheduler')
             const running = await startScheduler(powers, {
               identity: flags.identity,
               client,

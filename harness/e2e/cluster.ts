@@ -66,6 +66,13 @@ export class E2eCluster {
     return parsed(readFileSync(`${this.dir}/cluster.json`, 'utf8'))
   }
 
+  /** kubectl's address, as the kubeconfig has it. */
+  get endpoint(): string {
+    const server = /server: (\S+)/.exec(readFileSync(this.kubeconfig, 'utf8'))?.[1]
+    if (server === undefined) throw new Error(`no server in ${this.kubeconfig}`)
+    return server
+  }
+
   get hasRealPods(): boolean {
     return this.file.runtime.kind === 'runc'
   }

@@ -10,7 +10,7 @@ import { pods } from '../../api/core/pod.ts'
 import { services } from '../../api/core/service.ts'
 import { isPodReady } from '../../api/core/pod-conditions.ts'
 import type { Deployment, Pod } from '../../api/types.ts'
-import { type ApiClient, createApiClient, parseKubeconfig } from '../../client/index.ts'
+import { type ApiClient, createApiClient } from '../../client/index.ts'
 import type { E2eCluster } from './cluster.ts'
 
 const rolloutTimeoutMs = 60_000
@@ -33,10 +33,14 @@ export class User {
   /** The project's own client, for looking; also for doing where kubectl is missing. */
   get client(): ApiClient {
     if (this.#client === undefined) {
-      const context = parseKubeconfig(readFileSync(this.#cluster.kubeconfig, 'utf8'))
+      const read = (name: string) => readFileSync(`${this.#cluster.dir}/pki/${name}`, 'utf8')
       this.#client = createApiClient(this.#cluster.powers, {
-        servers: [context.server],
-        tls: context.tls,
+        servers: [this.#cluster.endpoint],
+        tls: {
+          certificateAuthority: read('ca.crt'),
+          certificate: read('admin.crt'),
+          privateKey: read('admin.key'),
+        },
         userAgent: 'skedia-e2e',
       })
     }
