@@ -2,8 +2,7 @@
  * Images on disk, by content. Several kubelets may share one directory: everything is written under a
  * temporary name and renamed, names are one file each, and nothing is ever changed in place.
  *
- *     images/blobs/<64 hex>     compressed layers, until unpacked
- *            layers/<16 hex>    an unpacked layer, named by its archive's digest
+ *     images/layers/<16 hex>    an unpacked layer, named by its archive's digest
  *            images/<64 hex>    what `Image` says, named by the configuration's digest
  *            names/<name>       the configuration's digest of a name
  *
@@ -56,12 +55,13 @@ export class ImageStore implements ImageService {
   readonly #pulls = new Map<string, Promise<Image>>()
   #sequence = 0
 
-  /** Makes the directories; nothing else happens before the first call. */
+  /** Makes the directories and clears what a killed process left. */
   constructor(options: ImageStoreOptions) {
     this.#options = options
     this.#files = options.files
-    for (const name of ['blobs', 'layers', 'images', 'names', 'tmp'])
+    for (const name of ['layers', 'images', 'names', 'tmp'])
       this.#files.makeDirectory(`${options.directory}/${name}`, { mode: 0o711 })
+    this.#clearTemporaries()
   }
 
   async find(name: string): Promise<Image | undefined> {
@@ -122,7 +122,11 @@ export class ImageStore implements ImageService {
       )
     }
     const layers: string[] = []
-    for (const layer of options.layers) layers.push(await this.#unpack(layer, options.signal))
+    try {
+      for (const layer of options.layers) layers.push(await this.#unpack(layer, options.signal))
+    } finally {
+      for (const layer of options.layers) if (layer.path !== '') this.#files.remove(layer.path)
+    }
     const stored: StoredImage = {
       version: 1,
       id,
@@ -139,6 +143,15 @@ export class ImageStore implements ImageService {
         `image ${id} vanished while it was added: is another process clearing ${this.#options.directory}?`,
       )
     return image
+  }
+
+  /** What a process that was killed left unfinished; its id is the name's first part. */
+  #clearTemporaries(): void {
+    const directory = `${this.#options.directory}/tmp`
+    for (const name of this.#files.list(directory)) {
+      const pid = Number(name.split('-')[0])
+      if (this.#options.processes.find(pid) === undefined) this.#files.remove(`${directory}/${name}`)
+    }
   }
 
   async #pull(
@@ -172,13 +185,10 @@ export class ImageStore implements ImageService {
     }
   }
 
-  /** Gives the directory of an unpacked layer, unpacking it when it is not there. Frees the archive. */
+  /** Gives the directory of an unpacked layer, unpacking it when it is not there. */
   async #unpack(layer: LayerArchive, signal: AbortSignal | undefined): Promise<string> {
     const target = this.#layerPath(layer.digest)
-    if (this.#files.exists(target)) {
-      if (layer.path !== '') this.#files.remove(layer.path)
-      return target
-    }
+    if (this.#files.exists(target)) return target
     await this.#verify(layer)
     const directory = this.temporaryPath()
     this.#files.makeDirectory(directory)
@@ -187,7 +197,6 @@ export class ImageStore implements ImageService {
       if (!this.#files.exists(target)) this.#files.rename(directory, target)
     } finally {
       this.#files.remove(directory)
-      this.#files.remove(layer.path)
     }
     return target
   }
