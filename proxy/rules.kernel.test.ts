@@ -6,6 +6,7 @@ import { type Dialect, iptablesDialect, nftablesDialect } from './dialects.ts'
 import { createKernelRules } from './node-kernel-rules.ts'
 import { digestWith } from './proxy.ts'
 import { virtualServices } from './rules.ts'
+import { staleFlows } from './stale-flows.ts'
 import { clientIp, nodeIp, podCidr, TestNode } from './testing/namespaces.ts'
 import { serviceOf, sliceOf } from './testing/objects.ts'
 
@@ -127,3 +128,39 @@ for (const dialect of [nftablesDialect(kernel, digest), iptablesDialect(kernel, 
     })
   })
 }
+
+void t.test('the kernel forgets UDP flows to an endpoint that is gone, and no others', async (t) => {
+  const dialect = nftablesDialect(kernel, digest)
+  t.teardown(() => dialect.cleanup())
+  const service = serviceOf({ name: 'dns', protocol: 'UDP', port: 53, nodePort: 30053 })
+  const slice = (...indexes: number[]) =>
+    sliceOf(
+      'dns',
+      indexes.map((index) => ({ ip: node.podIp(index) })),
+      { protocol: 'UDP', port: 53 },
+    )
+  const at = (...indexes: number[]) =>
+    virtualServices([service], [slice(...indexes)], { name: 'n1', zone: '' })
+  await applyTo(dialect, [service], [slice(1, 2)])
+  const knock = `for i in $(seq 30); do echo x > /dev/udp/${clusterIp}/53; echo x > /dev/udp/${nodeIp}/30053; done`
+  await node.sh('client', `bash -c '${knock}'`)
+  const flows = async () => {
+    const lines = (await node.sh('node', 'conntrack -L -p udp 2>/dev/null')).split('\n')
+    const to = (ip: string, port: string) =>
+      lines.filter((line) => line.includes(`src=${ip} `) && line.includes(`dport=${port}`)).length
+    return [1, 2].map((index) => [to(node.podIp(index), '53') > 0, to(node.podIp(index), '30053') > 0])
+  }
+  t.same(
+    await flows(),
+    [
+      [true, true],
+      [true, true],
+    ],
+    'both endpoints by both ways',
+  )
+  for (const flow of staleFlows(at(1, 2), at(2))) await kernel.deleteFlow(flow)
+  t.same(await flows(), [
+    [false, false],
+    [true, true],
+  ])
+})
