@@ -1,7 +1,7 @@
 import t from 'tap'
 import { storm } from './storm.fixture.ts'
 
-t.test(
+void t.test(
   'through kills, power cuts, pauses and handovers nothing acknowledged is lost and no watch event missed',
   { timeout: 110_000 },
   async (t) => {

@@ -21,13 +21,23 @@ function checkpoint(backend: Backend): Promise<void> {
   return new Promise((resolve, reject) => backend.checkpoint((error) => (error ? reject(error) : resolve())))
 }
 
+type MakeHost = () => Promise<BackendHost>
+
 /** `makeHost` gives a host over a fresh place each time. */
-export function backendConformance(name: string, makeHost: () => Promise<BackendHost>): void {
-  const failures: Error[] = []
-  const events = { onFailure: (error: Error) => failures.push(error) }
+export function backendConformance(name: string, makeHost: MakeHost): void {
+  readConformance(name, makeHost)
+  lifeConformance(name, makeHost)
+}
+
+function eventsOf(failures: Error[]) {
+  return { onFailure: (error: Error) => failures.push(error) }
+}
+
+function readConformance(name: string, makeHost: MakeHost): void {
+  const events = eventsOf([])
   const open = async () => (await makeHost()).open('db-1', events)
 
-  t.test(`${name}: a write is read at once, and the last one of a key counts`, async (t) => {
+  void t.test(`${name}: a write is read at once, and the last one of a key counts`, async (t) => {
     const backend = await open()
     backend.write([put('a', '1'), put('b', '1')])
     backend.write([put('a', '2'), remove('b')])
@@ -37,7 +47,7 @@ export function backendConformance(name: string, makeHost: () => Promise<Backend
     await backend.close()
   })
 
-  t.test(
+  void t.test(
     `${name}: a scan gives a half-open range in byte order and sees every write before it`,
     async (t) => {
       const backend = await open()
@@ -49,7 +59,7 @@ export function backendConformance(name: string, makeHost: () => Promise<Backend
     },
   )
 
-  t.test(`${name}: a scan of many entries gives each once`, async (t) => {
+  void t.test(`${name}: a scan of many entries gives each once`, async (t) => {
     const backend = await open()
     const keys = Array.from({ length: 2500 }, (_, i) => `k${String(i).padStart(5, '0')}`)
     for (const key of keys) backend.write([put(key, 'v')])
@@ -60,21 +70,30 @@ export function backendConformance(name: string, makeHost: () => Promise<Backend
     await backend.close()
   })
 
-  t.test(`${name}: a snapshot stays as it was when it was opened, un-flushed writes included`, async (t) => {
-    const backend = await open()
-    backend.write([put('a', '1'), put('b', '1')])
-    const snapshot = backend.openSnapshot()
-    backend.write([put('a', '2'), remove('b'), put('c', '2')])
-    await checkpoint(backend)
-    t.same(
-      ['a', 'b', 'c'].map((key) => text(snapshot.get(bytes(key)))),
-      ['1', '1', undefined],
-    )
-    snapshot.close()
-    await backend.close()
-  })
+  void t.test(
+    `${name}: a snapshot stays as it was when it was opened, un-flushed writes included`,
+    async (t) => {
+      const backend = await open()
+      backend.write([put('a', '1'), put('b', '1')])
+      const snapshot = backend.openSnapshot()
+      backend.write([put('a', '2'), remove('b'), put('c', '2')])
+      await checkpoint(backend)
+      t.same(
+        ['a', 'b', 'c'].map((key) => text(snapshot.get(bytes(key)))),
+        ['1', '1', undefined],
+      )
+      snapshot.close()
+      await backend.close()
+    },
+  )
+}
 
-  t.test(`${name}: what was written before close is there after opening again`, async (t) => {
+function lifeConformance(name: string, makeHost: MakeHost): void {
+  const failures: Error[] = []
+  const events = eventsOf(failures)
+  const open = async () => (await makeHost()).open('db-1', events)
+
+  void t.test(`${name}: what was written before close is there after opening again`, async (t) => {
     const host = await makeHost()
     const backend = await host.open('db-1', events)
     backend.write([put('a', '1')])
@@ -84,14 +103,14 @@ export function backendConformance(name: string, makeHost: () => Promise<Backend
     await again.close()
   })
 
-  t.test(`${name}: a generation that is open cannot be opened a second time`, async (t) => {
+  void t.test(`${name}: a generation that is open cannot be opened a second time`, async (t) => {
     const host = await makeHost()
     const backend = await host.open('db-1', events)
     await t.rejects(host.open('db-1', events), { code: 'locked' })
     await backend.close()
   })
 
-  t.test(`${name}: generations are apart, listed in order, and removed whole`, async (t) => {
+  void t.test(`${name}: generations are apart, listed in order, and removed whole`, async (t) => {
     const host = await makeHost()
     const one = await host.open('db-1', events)
     const two = await host.open('db-2', events)
@@ -105,7 +124,7 @@ export function backendConformance(name: string, makeHost: () => Promise<Backend
     await two.close()
   })
 
-  t.test(`${name}: a checkpoint under way does not hold up reads and writes`, async (t) => {
+  void t.test(`${name}: a checkpoint under way does not hold up reads and writes`, async (t) => {
     const backend = await open()
     backend.write([put('a', '1')])
     const flushed = checkpoint(backend)
@@ -117,7 +136,7 @@ export function backendConformance(name: string, makeHost: () => Promise<Backend
     await backend.close()
   })
 
-  t.test(`${name}: status tells a size above zero`, async (t) => {
+  void t.test(`${name}: status tells a size above zero`, async (t) => {
     const backend = await open()
     backend.write([put('a', '1')])
     t.same(backend.status().sizeBytes > 0, true)

@@ -4,7 +4,7 @@ import { Real } from '../mvcc/model.fixture.ts'
 
 const id = '00000000000000ff'
 
-t.test('an expired lease takes its keys along, at one revision', (t) => {
+void t.test('an expired lease takes its keys along, at one revision', (t) => {
   const real = new Real()
   real.command({ kind: 'lease-grant', id, ttlMs: 5000 }, 1000)
   real.txn(putOf('a', '1', { lease: id }))
@@ -20,7 +20,7 @@ t.test('an expired lease takes its keys along, at one revision', (t) => {
   t.end()
 })
 
-t.test('a lease that was renewed before the expiry was applied stays', (t) => {
+void t.test('a lease that was renewed before the expiry was applied stays', (t) => {
   const real = new Real()
   real.command({ kind: 'lease-grant', id, ttlMs: 5000 }, 0)
   real.command({ kind: 'lease-keep-alive', id }, 4000)
@@ -31,7 +31,7 @@ t.test('a lease that was renewed before the expiry was applied stays', (t) => {
   t.end()
 })
 
-t.test('the lease clock never goes back, whatever an entry of an older leader says', (t) => {
+void t.test('the lease clock never goes back, whatever an entry of an older leader says', (t) => {
   const real = new Real()
   real.command({ kind: 'tick' }, 4000)
   real.command({ kind: 'tick' }, 1000)
@@ -41,7 +41,7 @@ t.test('the lease clock never goes back, whatever an entry of an older leader sa
   t.end()
 })
 
-t.test('a revoked lease cannot be renewed or revoked again', (t) => {
+void t.test('a revoked lease cannot be renewed or revoked again', (t) => {
   const real = new Real()
   real.command({ kind: 'lease-grant', id, ttlMs: 2000 })
   t.match(real.command({ kind: 'lease-grant', id, ttlMs: 2000 }), { refusal: { code: 'invalid-argument' } })
@@ -51,7 +51,7 @@ t.test('a revoked lease cannot be renewed or revoked again', (t) => {
   t.end()
 })
 
-t.test('a key put without a lease, or with another, leaves the first', (t) => {
+void t.test('a key put without a lease, or with another, leaves the first', (t) => {
   const real = new Real()
   const other = '00000000000000aa'
   for (const each of [id, other]) real.command({ kind: 'lease-grant', id: each, ttlMs: 2000 })

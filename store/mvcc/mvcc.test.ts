@@ -134,7 +134,7 @@ function compareAll(model: Model, real: Real): void {
   real.state.mvcc.check()
 }
 
-t.test(
+void t.test(
   'every key at every readable revision is what the obvious model says, through compaction and reload',
   (t) => {
     fc.assert(
@@ -157,7 +157,7 @@ t.test(
   },
 )
 
-t.test('after compaction and its removal nothing but the newest records is left', (t) => {
+void t.test('after compaction and its removal nothing but the newest records is left', (t) => {
   const real = new Real()
   for (let i = 0; i < 50; i += 1) {
     real.txn({
@@ -179,7 +179,7 @@ t.test('after compaction and its removal nothing but the newest records is left'
   t.end()
 })
 
-t.test('a tombstone outlives what it hides: removed only after a checkpoint that covers that', (t) => {
+void t.test('a tombstone outlives what it hides: removed only after a checkpoint that covers that', (t) => {
   const real = new Real()
   real.txn({ compare: [], success: [{ type: 'put', key: bytes('k'), value: bytes('v') }], failure: [] })
   real.txn({ compare: [], success: [{ type: 'delete', key: bytes('k') }], failure: [] })
@@ -194,7 +194,7 @@ t.test('a tombstone outlives what it hides: removed only after a checkpoint that
   t.end()
 })
 
-t.test('places lists every record once, by revision', (t) => {
+void t.test('places lists every record once, by revision', (t) => {
   const real = new Real()
   for (let i = 0; i < 30; i += 1) {
     const puts = Array.from({ length: (i % 3) + 1 }, (_, j) => ({

@@ -30,7 +30,7 @@ class Model {
   }
 }
 
-t.test(
+void t.test(
   'whatever is inserted, buried and removed, ranges, counts and order are those of a sorted list',
   (t) => {
     fc.assert(
@@ -76,7 +76,7 @@ t.test(
   },
 )
 
-t.test('ten thousand keys in any order of coming are found, counted and removed', (t) => {
+void t.test('ten thousand keys in any order of coming are found, counted and removed', (t) => {
   const index = new OrderedIndex()
   const keys = Array.from({ length: 10_000 }, (_, i) => `k${String((i * 7919) % 10_000).padStart(5, '0')}`)
   keys.forEach((key, slot) => {
@@ -94,7 +94,7 @@ t.test('ten thousand keys in any order of coming are found, counted and removed'
   t.end()
 })
 
-t.test('a live key cannot be removed, nor a key inserted twice', (t) => {
+void t.test('a live key cannot be removed, nor a key inserted twice', (t) => {
   const index = new OrderedIndex()
   index.insert('a', 0)
   t.throws(() => index.remove('a'), { code: 'E_ASSERTION' })

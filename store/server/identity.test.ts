@@ -10,7 +10,7 @@ function powers() {
 
 const options = { directory: '/data', name: 'm1', clusterToken: 'token' }
 
-t.test('an empty directory becomes the member’s, and stays it', (t) => {
+void t.test('an empty directory becomes the member’s, and stays it', (t) => {
   const { disk, crypto } = powers()
   lockDirectory(disk, '/data').release()
   const identity = openIdentity({ disk, crypto }, options)
@@ -21,7 +21,7 @@ t.test('an empty directory becomes the member’s, and stays it', (t) => {
   t.end()
 })
 
-t.test('a directory of another member, another cluster, or of no member at all is refused', (t) => {
+void t.test('a directory of another member, another cluster, or of no member at all is refused', (t) => {
   const { disk, crypto } = powers()
   lockDirectory(disk, '/data').release()
   openIdentity({ disk, crypto }, options)
@@ -42,7 +42,7 @@ t.test('a directory of another member, another cluster, or of no member at all i
   t.end()
 })
 
-t.test('an identity file that cannot be understood is refused, not replaced', (t) => {
+void t.test('an identity file that cannot be understood is refused, not replaced', (t) => {
   const { disk, crypto } = powers()
   lockDirectory(disk, '/data').release()
   for (const text of ['', 'null', '{}', '{"format":2}', '{"format":1,"name":"m1"}']) {
@@ -52,7 +52,7 @@ t.test('an identity file that cannot be understood is refused, not replaced', (t
   t.end()
 })
 
-t.test('a second member with the same directory is refused while the first lives', (t) => {
+void t.test('a second member with the same directory is refused while the first lives', (t) => {
   const world = new SimWorld(1n)
   const [first, second] = ['first', 'second'].map((name) =>
     defined(world.startProcess({ name, machine: world.machine('m1') }), name),

@@ -21,7 +21,7 @@ async function putUntilDone(client: StoreClient, key: string, value: string): Pr
   throw new Error('the second try had no outcome either')
 }
 
-t.test('three members elect a leader, take writes and read them back', async (t) => {
+void t.test('three members elect a leader, take writes and read them back', async (t) => {
   const cluster = new ClusterFixture({ seed: 1n })
   await cluster.start()
   const client = cluster.client()
@@ -36,7 +36,7 @@ t.test('three members elect a leader, take writes and read them back', async (t)
   t.same(cluster.world.violations, [])
 })
 
-t.test(
+void t.test(
   'an acknowledged write survives the death of the leader, and writes go on within half a second',
   async (t) => {
     const cluster = new ClusterFixture({ seed: 2n })
@@ -60,7 +60,7 @@ t.test(
   },
 )
 
-t.test('a watch goes on elsewhere when its member dies: every revision once, in order', async (t) => {
+void t.test('a watch goes on elsewhere when its member dies: every revision once, in order', async (t) => {
   const cluster = new ClusterFixture({ seed: 3n })
   await cluster.start()
   const client = cluster.client()
@@ -89,7 +89,7 @@ t.test('a watch goes on elsewhere when its member dies: every revision once, in 
   t.same(cluster.world.violations, [])
 })
 
-t.test('after a power cut of all members every acknowledged write is there', async (t) => {
+void t.test('after a power cut of all members every acknowledged write is there', async (t) => {
   const cluster = new ClusterFixture({
     seed: 4n,
     config: { raftTuning: { snapshotEntries: 20, catchUpEntries: 10 } },
@@ -110,44 +110,47 @@ t.test('after a power cut of all members every acknowledged write is there', asy
   t.same(cluster.world.violations, [])
 })
 
-t.test('a member that was away for long takes a snapshot, and a watch on it misses nothing', async (t) => {
-  const cluster = new ClusterFixture({
-    seed: 5n,
-    config: { raftTuning: { snapshotEntries: 20, catchUpEntries: 10, walSegmentBytes: 4096 } },
-  })
-  await cluster.start()
-  const client = cluster.client()
-  const seen: number[] = []
-  const watch = client.watch({ key: bytes('k'), rangeEnd: bytes('l'), startRevision: 2 })
-  const reading = (async () => {
-    for (let batch = await watch.read(); batch; batch = await watch.read()) {
-      for (const { kv } of batch.events) seen.push(kv.modRevision)
-    }
-  })()
-  await cluster.settle(client.txn(putOf('k0', '0')))
-  const leader = await cluster.waitForLeader()
-  const away = defined(
-    cluster.members.find((member) => member !== leader),
-    'follower',
-  )
-  cluster.kill(away)
-  for (let i = 1; i < 200; i += 1) await cluster.settle(putUntilDone(client, `k${i % 5}`, `${i}`))
-  await cluster.restart(away)
-  await cluster.settle(putUntilDone(client, 'k0', 'last'))
-  const caughtUp = await cluster.world.runUntil(() => away.member?.status().revision === 202, 10_000)
-  t.ok(caughtUp, `it came to revision ${away.member?.status().revision}`)
-  t.same(await away.host.list(), ['db-2'], 'by a snapshot, into a fresh generation')
-  await cluster.world.run(1000)
-  watch.cancel()
-  await cluster.settle(reading)
-  t.same(
-    seen,
-    Array.from({ length: 201 }, (_, i) => i + 2),
-  )
-  t.same(cluster.world.violations, [])
-})
+void t.test(
+  'a member that was away for long takes a snapshot, and a watch on it misses nothing',
+  async (t) => {
+    const cluster = new ClusterFixture({
+      seed: 5n,
+      config: { raftTuning: { snapshotEntries: 20, catchUpEntries: 10, walSegmentBytes: 4096 } },
+    })
+    await cluster.start()
+    const client = cluster.client()
+    const seen: number[] = []
+    const watch = client.watch({ key: bytes('k'), rangeEnd: bytes('l'), startRevision: 2 })
+    const reading = (async () => {
+      for (let batch = await watch.read(); batch; batch = await watch.read()) {
+        for (const { kv } of batch.events) seen.push(kv.modRevision)
+      }
+    })()
+    await cluster.settle(client.txn(putOf('k0', '0')))
+    const leader = await cluster.waitForLeader()
+    const away = defined(
+      cluster.members.find((member) => member !== leader),
+      'follower',
+    )
+    cluster.kill(away)
+    for (let i = 1; i < 200; i += 1) await cluster.settle(putUntilDone(client, `k${i % 5}`, `${i}`))
+    await cluster.restart(away)
+    await cluster.settle(putUntilDone(client, 'k0', 'last'))
+    const caughtUp = await cluster.world.runUntil(() => away.member?.status().revision === 202, 10_000)
+    t.ok(caughtUp, `it came to revision ${away.member?.status().revision}`)
+    t.same(await away.host.list(), ['db-2'], 'by a snapshot, into a fresh generation')
+    await cluster.world.run(1000)
+    watch.cancel()
+    await cluster.settle(reading)
+    t.same(
+      seen,
+      Array.from({ length: 201 }, (_, i) => i + 2),
+    )
+    t.same(cluster.world.violations, [])
+  },
+)
 
-t.test('a lease of ten seconds ends in time although the leader changes every three', async (t) => {
+void t.test('a lease of ten seconds ends in time although the leader changes every three', async (t) => {
   const cluster = new ClusterFixture({ seed: 6n })
   await cluster.start()
   const client = cluster.client()
@@ -167,25 +170,28 @@ t.test('a lease of ten seconds ends in time although the leader changes every th
   t.same(cluster.world.violations, [])
 })
 
-t.test('no lease ends while no quorum confirms its leader, nor at once when one does again', async (t) => {
-  const cluster = new ClusterFixture({ seed: 7n })
-  await cluster.start()
-  const client = cluster.client()
-  const lease = await cluster.settle(client.leaseGrant(5))
-  await cluster.settle(client.txn(putOf('a', '1', { lease })))
-  const [first, second] = cluster.members
-  cluster.kill(defined(first, 'm1'))
-  cluster.kill(defined(second, 'm2'))
-  await cluster.world.run(20_000)
-  await cluster.restart(defined(first, 'm1'))
-  const found = await cluster.settle(client.range({ key: bytes('a') }, { timeoutMs: 10_000 }))
-  t.equal(found.count, 1, 'nobody led, so no time passed for it')
-  await cluster.world.run(8_000)
-  t.equal((await cluster.settle(client.range({ key: bytes('a') }))).count, 0)
-  t.same(cluster.world.violations, [])
-})
+void t.test(
+  'no lease ends while no quorum confirms its leader, nor at once when one does again',
+  async (t) => {
+    const cluster = new ClusterFixture({ seed: 7n })
+    await cluster.start()
+    const client = cluster.client()
+    const lease = await cluster.settle(client.leaseGrant(5))
+    await cluster.settle(client.txn(putOf('a', '1', { lease })))
+    const [first, second] = cluster.members
+    cluster.kill(defined(first, 'm1'))
+    cluster.kill(defined(second, 'm2'))
+    await cluster.world.run(20_000)
+    await cluster.restart(defined(first, 'm1'))
+    const found = await cluster.settle(client.range({ key: bytes('a') }, { timeoutMs: 10_000 }))
+    t.equal(found.count, 1, 'nobody led, so no time passed for it')
+    await cluster.world.run(8_000)
+    t.equal((await cluster.settle(client.range({ key: bytes('a') }))).count, 0)
+    t.same(cluster.world.violations, [])
+  },
+)
 
-t.test(
+void t.test(
   'without a quorum a write is refused in time as not written, and a read as not confirmed',
   async (t) => {
     const cluster = new ClusterFixture({ seed: 8n })
@@ -209,7 +215,7 @@ t.test(
   },
 )
 
-t.test(
+void t.test(
   'writes to a paused leader move to the next one; the old one, awake again, serves no stale read',
   async (t) => {
     const cluster = new ClusterFixture({ seed: 9n })
@@ -232,7 +238,7 @@ t.test(
   },
 )
 
-t.test(
+void t.test(
   'a full disk refuses puts, keeps reads and deletes, and takes puts again when there is room',
   async (t) => {
     const cluster = new ClusterFixture({ seed: 10n, members: 1 })
@@ -253,7 +259,7 @@ t.test(
   },
 )
 
-t.test('at its quota the store refuses puts until keys are deleted and compacted', async (t) => {
+void t.test('at its quota the store refuses puts until keys are deleted and compacted', async (t) => {
   const cluster = new ClusterFixture({ seed: 11n, members: 1, config: { quotaBackendBytes: 20_000 } })
   await cluster.start()
   const client = cluster.client()
@@ -267,7 +273,7 @@ t.test('at its quota the store refuses puts until keys are deleted and compacted
   t.same(cluster.world.violations, [])
 })
 
-t.test('what is too large, malformed or stale gets its own error', async (t) => {
+void t.test('what is too large, malformed or stale gets its own error', async (t) => {
   const cluster = new ClusterFixture({ seed: 12n, members: 1 })
   await cluster.start()
   const client = cluster.client()
@@ -294,7 +300,7 @@ t.test('what is too large, malformed or stale gets its own error', async (t) => 
   t.same(cluster.world.violations, [])
 })
 
-t.test('a long list comes whole and at one revision, in pages that a member can bear', async (t) => {
+void t.test('a long list comes whole and at one revision, in pages that a member can bear', async (t) => {
   const cluster = new ClusterFixture({ seed: 13n })
   await cluster.start()
   const client = cluster.client()
@@ -306,13 +312,13 @@ t.test('a long list comes whole and at one revision, in pages that a member can 
   const found = await cluster.settle(listing)
   await cluster.settle(change)
   t.equal(found.kvs.length, found.count)
-  t.same([...new Set(found.kvs.map((kv) => text(kv.key)))].length, found.count)
+  t.same(new Set(found.kvs.map((kv) => text(kv.key))).size, found.count)
   const some = await cluster.settle(client.range({ key: bytes('k'), rangeEnd: bytes('l'), limit: 60 }))
   t.same([some.kvs.length, some.more, some.count], [60, true, 101])
   t.same(cluster.world.violations, [])
 })
 
-t.test('a watch without a start tells of what comes after it, and progress when asked', async (t) => {
+void t.test('a watch without a start tells of what comes after it, and progress when asked', async (t) => {
   const cluster = new ClusterFixture({ seed: 14n })
   await cluster.start()
   const client = cluster.client()
@@ -329,7 +335,7 @@ t.test('a watch without a start tells of what comes after it, and progress when 
   t.equal(await cluster.settle(watch.read()), undefined)
 })
 
-t.test('a follower tells clients where the leader takes them', async (t) => {
+void t.test('a follower tells clients where the leader takes them', async (t) => {
   const cluster = new ClusterFixture({ seed: 15n })
   await cluster.start()
   const client = cluster.client()

@@ -21,7 +21,7 @@ function bench() {
   return { proposals, results, add, applied }
 }
 
-t.test('an entry of the same term at the index brings the outcome', (t) => {
+void t.test('an entry of the same term at the index brings the outcome', (t) => {
   const { results, add, applied, proposals } = bench()
   add(5, 2)
   t.equal(proposals.has(toLogIndex(5), toTerm(2)), true)
@@ -31,7 +31,7 @@ t.test('an entry of the same term at the index brings the outcome', (t) => {
   t.end()
 })
 
-t.test('an entry of another term at the index proves that nothing was written', (t) => {
+void t.test('an entry of another term at the index proves that nothing was written', (t) => {
   const { results, add, applied } = bench()
   add(5, 2)
   applied(5, 3)
@@ -39,7 +39,7 @@ t.test('an entry of another term at the index proves that nothing was written', 
   t.end()
 })
 
-t.test('of two proposals at one index from two terms, the log decides', (t) => {
+void t.test('of two proposals at one index from two terms, the log decides', (t) => {
   const { results, add, applied } = bench()
   add(5, 2)
   add(5, 4)
@@ -48,7 +48,7 @@ t.test('of two proposals at one index from two terms, the log decides', (t) => {
   t.end()
 })
 
-t.test('what a snapshot covered, or was not committed in time, has an unknown outcome', (t) => {
+void t.test('what a snapshot covered, or was not committed in time, has an unknown outcome', (t) => {
   const { results, add, proposals } = bench()
   add(5, 2)
   add(9, 2, 50)

@@ -17,39 +17,42 @@ const success = (...operations: Operation[]): TxnRequest => ({
   failure: [],
 })
 
-t.test('128 operations pass and 129 are refused', (t) => {
+void t.test('128 operations pass and 129 are refused', (t) => {
   const many = (count: number) => success(...Array.from({ length: count }, (_, i) => put(`k${i}`)))
   t.doesNotThrow(() => checkTxn(many(128)))
   t.throws(() => checkTxn(many(129)), { code: 'too-many-operations', message: /129 operations.*at most 128/ })
   t.end()
 })
 
-t.test('a request of 1.5 MiB passes and one byte more is refused', (t) => {
+void t.test('a request of 1.5 MiB passes and one byte more is refused', (t) => {
   t.doesNotThrow(() => checkRequestSize(requestBytesMax))
   t.throws(() => checkRequestSize(requestBytesMax + 1), { code: 'request-too-large' })
   t.end()
 })
 
-t.test('a key put twice, or put and deleted, in one branch is refused; in two branches it is not', (t) => {
-  t.throws(() => checkTxn(success(put('a'), put('a'))), { code: 'duplicate-key', message: /"a"/ })
-  t.throws(() => checkTxn(success(put('b'), del('a', 'c'))), { code: 'duplicate-key' })
-  t.doesNotThrow(() => checkTxn(success(put('c'), del('a', 'c'))))
-  t.doesNotThrow(() => checkTxn({ compare: [], success: [put('a')], failure: [put('a')] }))
-  t.end()
-})
+void t.test(
+  'a key put twice, or put and deleted, in one branch is refused; in two branches it is not',
+  (t) => {
+    t.throws(() => checkTxn(success(put('a'), put('a'))), { code: 'duplicate-key', message: /"a"/ })
+    t.throws(() => checkTxn(success(put('b'), del('a', 'c'))), { code: 'duplicate-key' })
+    t.doesNotThrow(() => checkTxn(success(put('c'), del('a', 'c'))))
+    t.doesNotThrow(() => checkTxn({ compare: [], success: [put('a')], failure: [put('a')] }))
+    t.end()
+  },
+)
 
-t.test('an empty key is refused', (t) => {
+void t.test('an empty key is refused', (t) => {
   t.throws(() => checkTxn(success(put(''))), { code: 'invalid-argument' })
   t.end()
 })
 
-t.test('a transaction whose branches only read is read-only', (t) => {
+void t.test('a transaction whose branches only read is read-only', (t) => {
   t.equal(isReadOnly(success({ type: 'range', key: bytes('a') })), true)
   t.equal(isReadOnly({ compare: [], success: [], failure: [put('a')] }), false)
   t.end()
 })
 
-t.test('what is encoded is decoded the same', (t) => {
+void t.test('what is encoded is decoded the same', (t) => {
   const request: TxnRequest = {
     compare: [
       { key: Uint8Array.of(0, 255), operator: '!=', target: 'mod', value: 2 ** 50 },
@@ -75,7 +78,7 @@ t.test('what is encoded is decoded the same', (t) => {
   t.end()
 })
 
-t.test('bytes that are no transaction are refused, each with the field that is wrong', (t) => {
+void t.test('bytes that are no transaction are refused, each with the field that is wrong', (t) => {
   t.throws(() => decodeTxn(bytes('no msgpack at all')), { code: 'invalid-argument' })
   t.throws(() => decodeTxn(new Uint8Array(0)), { code: 'invalid-argument' })
   const spoilt = encodeTxn(putOf('k', 'v'))
@@ -91,7 +94,7 @@ t.test('bytes that are no transaction are refused, each with the field that is w
   t.end()
 })
 
-t.test('one transaction is one revision, however many keys; one that changes nothing is none', (t) => {
+void t.test('one transaction is one revision, however many keys; one that changes nothing is none', (t) => {
   const real = new Real()
   t.match(real.txn(success(put('a'), put('b'))), { revision: 2 })
   t.match(real.txn(deleteOf('x')), { revision: 2 })
@@ -99,7 +102,7 @@ t.test('one transaction is one revision, however many keys; one that changes not
   t.end()
 })
 
-t.test('the value before is given when asked for', (t) => {
+void t.test('the value before is given when asked for', (t) => {
   const real = new Real()
   real.txn(putOf('a', '1'))
   const outcome = real.txn(putOf('a', '2', { prevKv: true }))
@@ -107,7 +110,7 @@ t.test('the value before is given when asked for', (t) => {
   t.end()
 })
 
-t.test('a put with a lease that does not exist changes nothing at all', (t) => {
+void t.test('a put with a lease that does not exist changes nothing at all', (t) => {
   const real = new Real()
   const request = success(put('a'), { ...put('b'), lease: '00000000000000ff' } as Operation)
   t.match(real.txn(request), { ok: false, refusal: { code: 'lease-not-found', isDeterministic: true } })
@@ -116,7 +119,7 @@ t.test('a put with a lease that does not exist changes nothing at all', (t) => {
   t.end()
 })
 
-t.test('a branch that reads a compacted revision is refused before it writes (etcd 18667)', (t) => {
+void t.test('a branch that reads a compacted revision is refused before it writes (etcd 18667)', (t) => {
   const real = new Real()
   for (let i = 0; i < 5; i += 1) real.txn(putOf('a', `${i}`))
   real.command({ kind: 'compact', revision: 4 })
@@ -129,7 +132,7 @@ t.test('a branch that reads a compacted revision is refused before it writes (et
   t.end()
 })
 
-t.test('compaction of the past and of the future is refused alike everywhere', (t) => {
+void t.test('compaction of the past and of the future is refused alike everywhere', (t) => {
   const real = new Real()
   for (let i = 0; i < 3; i += 1) real.txn(putOf('a', `${i}`))
   t.ok(real.command({ kind: 'compact', revision: 3 }).ok)

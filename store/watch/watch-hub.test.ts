@@ -99,7 +99,7 @@ class Reader {
 const all: KeyRange = { start: '\0', end: undefined }
 const one = (key: string): KeyRange => ({ start: key, end: `${key}\0` })
 
-t.test('a watcher gets what happens in its range, with the value before', (t) => {
+void t.test('a watcher gets what happens in its range, with the value before', (t) => {
   const bench = new Bench()
   const reader = bench.watch({ start: 'a', end: 'b' }, 2)
   bench.hub.pump()
@@ -113,7 +113,7 @@ t.test('a watcher gets what happens in its range, with the value before', (t) =>
   t.end()
 })
 
-t.test('a watcher of the past catches up and goes on without gap or repetition', (t) => {
+void t.test('a watcher of the past catches up and goes on without gap or repetition', (t) => {
   const bench = new Bench()
   for (let i = 0; i < 5; i += 1) bench.change([['k', `${i}`]])
   const reader = bench.watch(one('k'), 4)
@@ -127,7 +127,7 @@ t.test('a watcher of the past catches up and goes on without gap or repetition',
   t.end()
 })
 
-t.test('a slow reader keeps nothing waiting and later gets everything once', (t) => {
+void t.test('a slow reader keeps nothing waiting and later gets everything once', (t) => {
   const bench = new Bench()
   const reader = bench.watch(all, 2)
   bench.hub.pump()
@@ -145,7 +145,7 @@ t.test('a slow reader keeps nothing waiting and later gets everything once', (t)
   t.end()
 })
 
-t.test('all events of one revision come in one batch, also while catching up', (t) => {
+void t.test('all events of one revision come in one batch, also while catching up', (t) => {
   const bench = new Bench()
   for (let i = 0; i < 2000; i += 1)
     bench.change([
@@ -160,7 +160,7 @@ t.test('all events of one revision come in one batch, also while catching up', (
   t.end()
 })
 
-t.test('a progress mark comes after every event up to it, never before one', (t) => {
+void t.test('a progress mark comes after every event up to it, never before one', (t) => {
   const bench = new Bench()
   const reader = bench.watch(all, 2)
   bench.hub.pump()
@@ -182,7 +182,7 @@ t.test('a progress mark comes after every event up to it, never before one', (t)
   t.end()
 })
 
-t.test('idle watchers that asked for it hear of the newest revision, others do not', (t) => {
+void t.test('idle watchers that asked for it hear of the newest revision, others do not', (t) => {
   const bench = new Bench()
   const asked = bench.watch(one('x'), 2, { wantsProgress: true })
   const silent = bench.watch(one('x'), 2)
@@ -195,7 +195,7 @@ t.test('idle watchers that asked for it hear of the newest revision, others do n
   t.end()
 })
 
-t.test('a watch of the future gets neither older events nor older progress (etcd 20221)', (t) => {
+void t.test('a watch of the future gets neither older events nor older progress (etcd 20221)', (t) => {
   const bench = new Bench()
   const reader = bench.watch(all, 5)
   bench.hub.pump()
@@ -209,7 +209,7 @@ t.test('a watch of the future gets neither older events nor older progress (etcd
   t.end()
 })
 
-t.test(
+void t.test(
   'a watch that starts before the compact revision ends as compacted; at it, it sees the delete (etcd 19179)',
   (t) => {
     const bench = new Bench()
@@ -230,7 +230,7 @@ t.test(
   },
 )
 
-t.test('after a snapshot took the place of the state, watchers go on from where they were', (t) => {
+void t.test('after a snapshot took the place of the state, watchers go on from where they were', (t) => {
   const bench = new Bench()
   const reader = bench.watch(all, 2)
   bench.hub.pump()
@@ -249,7 +249,7 @@ t.test('after a snapshot took the place of the state, watchers go on from where 
   t.end()
 })
 
-t.test('a removed watcher hears nothing more', (t) => {
+void t.test('a removed watcher hears nothing more', (t) => {
   const bench = new Bench()
   const reader = bench.watch(one('k'), 2)
   bench.hub.pump()
@@ -319,7 +319,7 @@ function checkReader(reader: Reader, history: readonly Seen[]): void {
   if (found.join() !== wanted.join()) throw new Error(`told ${found.join()} instead of ${wanted.join()}`)
 }
 
-t.test('whatever is slow, late or compacted: ordered, unique, atomic, bookmarkable, no gap', (t) => {
+void t.test('whatever is slow, late or compacted: ordered, unique, atomic, bookmarkable, no gap', (t) => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 5, maxLength: 80, size: 'max' }), (steps) => {
       const bench = new Bench()

@@ -315,16 +315,16 @@ class LevelBackend implements Backend {
     this.#events.onFailure(new BackendError('io', `cannot write to ${this.#path}: ${found}`))
   }
 
-  checkpoint(done: (error: BackendError | undefined) => void): void {
-    this.#checkpoint().then(
-      () => done(undefined),
-      (error: unknown) =>
-        done(
-          error instanceof BackendError
-            ? error
-            : new BackendError('io', `cannot flush ${this.#path}: ${messageOf(error)}`),
-        ),
+  checkpoint(report: (error: BackendError | undefined) => void): void {
+    void this.#checkpoint().then(
+      () => report(undefined),
+      (error: unknown) => report(this.#flushError(error)),
     )
+  }
+
+  #flushError(error: unknown): BackendError {
+    if (error instanceof BackendError) return error
+    return new BackendError('io', `cannot flush ${this.#path}: ${messageOf(error)}`, { cause: error })
   }
 
   async #checkpoint(): Promise<void> {

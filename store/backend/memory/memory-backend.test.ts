@@ -10,7 +10,7 @@ const key = (text: string) => new TextEncoder().encode(text)
 
 backendConformance('memory', () => Promise.resolve(new MemoryBackendHost({ clock, checkpointMs: 1 })))
 
-t.test(
+void t.test(
   'a pretended crash keeps what a checkpoint covered, and may lose later batches from the middle',
   async (t) => {
     let sawHole = false
