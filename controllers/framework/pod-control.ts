@@ -11,7 +11,7 @@ import type { ApiClient, ApiObject, EventRecorder, Informer, WorkQueue } from '.
 import { messageOf } from '../../platform/assert.ts'
 import { NetworkError } from '../../platform/network.ts'
 import type { Expectations } from './expectations.ts'
-import { slowStart } from './slow-start.ts'
+import { inBatches, slowStart } from './slow-start.ts'
 
 /** Pods created or deleted in one reconcile at most (upstream: BurstReplicas). */
 export const podBurstMax = 500
@@ -100,21 +100,19 @@ export async function deletePods(control: PodControl, options: DeletePodsOptions
     pods.map((pod) => pod.metadata.uid ?? ''),
   )
   const resource = client.resource(podResource, owner.metadata.namespace)
-  const results = await Promise.allSettled(
-    pods.map(async (pod) => {
-      const { name = '', uid = '' } = pod.metadata
-      try {
-        await resource.delete(name, { preconditions: { uid }, signal })
-        recorder.event(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`)
-      } catch (error) {
-        expectations.deletionObserved(key, uid)
-        if (isNotFound(error)) return
-        recorder.event(owner, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`)
-        throw error
-      }
-    }),
-  )
-  return results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []))[0]
+  const errors = await inBatches(pods.length, async (index) => {
+    const { name = '', uid = '' } = pods[index]?.metadata ?? {}
+    try {
+      await resource.delete(name, { preconditions: { uid }, signal })
+      recorder.event(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`)
+    } catch (error) {
+      expectations.deletionObserved(key, uid)
+      if (isNotFound(error)) return
+      recorder.event(owner, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`)
+      throw error
+    }
+  })
+  return errors[0]
 }
 
 export interface PodHandlerOptions {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { slowStart } from './slow-start.ts'
+import { concurrencyMax, inBatches, slowStart } from './slow-start.ts'
 
 t.test('batches double and nothing follows a batch with a failure', async (t) => {
   const called: number[] = []
@@ -19,4 +19,18 @@ t.test('batches double and nothing follows a batch with a failure', async (t) =>
     skipped: 0,
     errors: [],
   })
+})
+
+t.test('no more calls are under way at once than there may be', async (t) => {
+  let running = 0
+  let most = 0
+  const call = async () => {
+    running += 1
+    most = Math.max(most, running)
+    await Promise.resolve()
+    running -= 1
+  }
+  await slowStart(500, call)
+  await inBatches(500, call)
+  t.equal(most, concurrencyMax)
 })

@@ -11,8 +11,8 @@ import { nodes } from '../../api/core/node.ts'
 import { pods } from '../../api/core/pod.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import type { Deployment, Job, Namespace, Node, Pod } from '../../api/types.ts'
-import type { ControllerManager } from '../manager.ts'
-import { startControllerManager } from '../manager.ts'
+import { type ControllerManager, startControllerManager } from '../manager.ts'
+import { isNodeReady } from '../node-lifecycle/plan.ts'
 import { type TestWorld, testWorld } from '../../client/testing/world.ts'
 import type { SimProcess } from '../../platform/sim/index.ts'
 import { nodeOf } from './objects.ts'
@@ -176,10 +176,21 @@ export class ClusterWorld {
     ]?.metadata.name
   }
 
+  /** What a kubelet does that finds itself called silent. */
+  #reportReady(name: string): void {
+    const node = this.cluster.get(nodes, undefined, name)
+    if (!node || isNodeReady(node)) return
+    const conditions = [
+      { type: 'Ready', status: 'True', lastHeartbeatTime: formatTime(this.base.world.nowMs) },
+    ]
+    this.cluster.set(nodes, { ...node, status: { ...node.status, conditions } })
+  }
+
   #renew(): void {
     for (const { metadata } of this.cluster.all(nodes)) {
       const { name = '' } = metadata
       if (this.deadNodes.has(name)) continue
+      this.#reportReady(name)
       const renewTime = String(this.base.world.nowMs)
       const spec = { holderIdentity: name, renewTime }
       this.cluster.set(leases, {
