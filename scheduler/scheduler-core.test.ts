@@ -284,10 +284,20 @@ function assertNotOvercommitted(cluster: FakeCluster): void {
   }
 }
 
+/** At rest: no waiting pod fits beside the others, nor in the place of less important ones. */
 function assertNothingFits(cluster: FakeCluster): void {
-  const free = Math.max(...Array.from(usedMilliCpu(cluster).values(), (used) => 10_000 - used))
   for (const pod of cluster.pods()) {
-    if (pod.spec?.nodeName || podAmounts(pod).milliCpu > free) continue
-    throw new Error(`${pod.metadata.name} (${podAmounts(pod).milliCpu}m) starves; ${free}m are free`)
+    if (pod.spec?.nodeName) continue
+    const wanted = podAmounts(pod).milliCpu
+    for (const nodeName of ['n1', 'n2', 'n3']) {
+      const inTheWay = cluster
+        .pods()
+        .filter(
+          ({ spec }) => spec?.nodeName === nodeName && (spec.priority ?? 0) >= (pod.spec?.priority ?? 0),
+        )
+      const free = 10_000 - inTheWay.reduce((sum, other) => sum + podAmounts(other).milliCpu, 0)
+      if (wanted <= free)
+        throw new Error(`${pod.metadata.name} (${wanted}m) starves; ${nodeName} has ${free}m for it`)
+    }
   }
 }
