@@ -93,6 +93,15 @@ void t.test('only some fields of a stateful set may change', (t) => {
     ),
     [],
   )
+  const mounting = {
+    containers: [{ name: 'c', image: 'i', volumeMounts: [{ name: 'data', mountPath: '/d' }] }],
+  }
+  const claims = {
+    template: { ...template, spec: mounting },
+    volumeClaimTemplates: [{ metadata: { name: 'data' } }],
+  }
+  t.same(statefulSets.validate(setOf(claims)), [], 'a claim template may be mounted')
+  t.equal(statefulSets.validate(setOf({ template: claims.template })).length, 1)
   t.match(statefulSets.validateUpdate(setOf({ serviceName: 'x' }), setOf({})), [
     { field: 'spec', message: /^Forbidden: updates to statefulset spec/ },
   ])

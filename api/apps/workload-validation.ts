@@ -8,7 +8,7 @@ import { invalidValue, required } from '../meta/field-error.ts'
 import { parsePercent } from '../meta/int-or-string.ts'
 import { deepEqual } from '../meta/json.ts'
 import { validateLabelSelector } from '../meta/label-selector-validation.ts'
-import type { LabelSelector, PodTemplateSpec } from '../types.ts'
+import type { LabelSelector, PersistentVolumeClaim, PodTemplateSpec } from '../types.ts'
 import { validateWorkloadTemplate } from '../core/pod-spec-validation.ts'
 
 /** True when the selector is there and asks for something. */
@@ -20,6 +20,17 @@ function isUsable(selector: LabelSelector | undefined): selector is LabelSelecto
 interface Selecting {
   readonly selector?: LabelSelector | undefined
   readonly template?: PodTemplateSpec | undefined
+  readonly volumeClaimTemplates?: readonly PersistentVolumeClaim[] | undefined
+}
+
+/** The template as its pods will have it: each claim template becomes a volume of that name. */
+function withClaimVolumes({ template, volumeClaimTemplates }: Selecting): PodTemplateSpec | undefined {
+  const claims = volumeClaimTemplates ?? []
+  if (claims.length === 0 || template?.spec === undefined) return template
+  const names = new Set(claims.map((claim) => claim.metadata?.name ?? ''))
+  const own = (template.spec.volumes ?? []).filter((volume) => !names.has(volume.name))
+  const mounted = [...names].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
+  return { ...template, spec: { ...template.spec, volumes: [...own, ...mounted] } }
 }
 
 /** Problems of `spec.selector` and of a template that it must match. */
@@ -32,7 +43,7 @@ export function validateSelectorAndTemplate(spec: Selecting, kindWord: string): 
     problems.push(invalidValue('spec.selector', selector, `empty selector is invalid for ${kindWord}`))
   }
   if (isUsable(selector) && problems.length === 0) {
-    problems.push(...validateWorkloadTemplate(spec.template, selector, 'spec.template'))
+    problems.push(...validateWorkloadTemplate(withClaimVolumes(spec), selector, 'spec.template'))
   }
   return problems
 }

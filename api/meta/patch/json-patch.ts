@@ -60,7 +60,6 @@ function rejected(cause: string): ApiError {
     status: 'Failure',
     message: `the server rejected our request due to an error in our request: ${cause}`,
     reason: 'Invalid',
-    details: { causes: [{ message: cause }] },
     code: 422,
   })
 }
