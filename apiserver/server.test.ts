@@ -141,6 +141,36 @@ void t.test('who is not known is 401, who may not is 403, and anyone may ask for
   await world.close()
 })
 
+void t.test('nobody gives away more than they have', async (t) => {
+  const world = await started()
+  const group = 'rbac.authorization.k8s.io'
+  const path = `/apis/${group}/v1/namespaces/default`
+  const binding = (name: string, role: string, subject: string) => ({
+    apiVersion: `${group}/v1`,
+    kind: 'RoleBinding',
+    metadata: { name },
+    roleRef: { apiGroup: group, kind: 'ClusterRole', name: role },
+    subjects: [{ kind: 'User', apiGroup: group, name: subject }],
+  })
+  const role = (name: string, resources: readonly string[], verbs: readonly string[]) => ({
+    apiVersion: `${group}/v1`,
+    kind: 'Role',
+    metadata: { name },
+    rules: [{ apiGroups: [''], resources, verbs }],
+  })
+  await world.call('POST', `${path}/rolebindings`, binding('jane', 'admin', 'jane'))
+  await world.world.run(100)
+  const jane = { user: 'jane' }
+  t.equal((await world.call('POST', `${path}/rolebindings`, binding('a', 'edit', 'joe'), jane)).status, 201)
+  const refused = await world.call('POST', `${path}/rolebindings`, binding('b', 'cluster-admin', 'joe'), jane)
+  t.equal(refused.status, 403)
+  t.match(refused.json['message'], /attempting to grant RBAC permissions not currently held/)
+  t.equal((await world.call('POST', `${path}/roles`, role('r', ['pods'], ['get']), jane)).status, 201)
+  t.equal((await world.call('POST', `${path}/roles`, role('s', ['nodes'], ['get']), jane)).status, 403)
+  t.equal((await world.call('POST', `${path}/roles`, role('s', ['pods'], ['*']), jane)).status, 403)
+  await world.close()
+})
+
 void t.test('a service account token works until its account is gone', async (t) => {
   const world = await started()
   const account = '/api/v1/namespaces/default/serviceaccounts/default'

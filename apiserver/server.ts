@@ -89,7 +89,7 @@ function buildParts(powers: Powers, config: ApiserverConfig, tasks: TaskGroup): 
   )
   const random = powers.random.fork('registry')
   const hooks = createHooks({ storage, clock, random, serviceCidr: config.serviceCidr })
-  const admission = createAdmission({ storage, cachers, clock, random })
+  const admission = createAdmission({ storage, cachers, clock, random, rbac })
   return {
     powers,
     config,

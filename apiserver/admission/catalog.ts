@@ -10,6 +10,8 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { nodeRestriction } from './node-restriction.ts'
 import { type Admission, admissionChain, type AdmissionPlugin } from './plugin.ts'
 import { priority } from './priority.ts'
+import { rbacEscalation } from './rbac-escalation.ts'
+import type { RbacAuthorizer } from '../authz/rbac.ts'
 import { resourceQuota } from './resource-quota.ts'
 import { runtimeClass } from './runtime-class.ts'
 import { serviceAccount } from './service-account.ts'
@@ -21,6 +23,7 @@ export interface AdmissionParts {
   readonly storage: ObjectStorage
   readonly cachers: CacherSet
   readonly clock: Clock
+  readonly rbac: RbacAuthorizer
   readonly random: Random
 }
 
@@ -37,6 +40,7 @@ export function admissionPlugins(parts: AdmissionParts): readonly AdmissionPlugi
     defaultStorageClass(parts),
     runtimeClass(parts),
     certificateSubjectRestriction(),
+    rbacEscalation(parts),
     resourceQuota(parts),
   ]
 }

@@ -91,10 +91,7 @@ async function reconcileEndpoints(parts: Parts): Promise<void> {
     nowMs,
   )
   if (alive.length === 0) return
-  const slice = sliceObject(alive)
-  await ensureObject(parts, anyKind(endpointSlices), slice, (current) =>
-    asObject({ ...current, endpoints: slice['endpoints'], ports: slice['ports'] }),
-  )
+  await reconcileSlices(parts, alive)
   const legacy = endpointsObject(alive)
   await ensureObject(parts, anyKind(endpoints), legacy, (current) =>
     asObject({ ...current, subsets: legacy['subsets'] }),
@@ -116,23 +113,44 @@ export function liveAddresses(leaseObjects: readonly KubeObject[], nowMs: number
     .map(([, address]) => address)
 }
 
-function portOf(alive: readonly Address[]): number {
-  return alive[0]?.port ?? 443
+/** A slice has one set of ports, so replicas that share a host need one slice for each port. */
+async function reconcileSlices(parts: Parts, alive: readonly Address[]): Promise<void> {
+  const kind = anyKind(endpointSlices)
+  const wanted = sliceObjects(alive)
+  for (const slice of wanted)
+    await ensureObject(parts, kind, slice, (current) =>
+      asObject({ ...current, endpoints: slice['endpoints'], ports: slice['ports'] }),
+    )
+  const names = new Set(wanted.map((slice) => slice.metadata.name))
+  const { objects } = await parts.storage.list({ prefix: `${collectionPrefix(kind, 'default')}kubernetes-` })
+  for (const stored of objects) {
+    const { name = '' } = stored.object().metadata
+    if (/^kubernetes-\d+$/.test(name) && !names.has(name)) await deleteIfPresent(parts, kind, 'default', name)
+  }
 }
 
-function sliceObject(alive: readonly Address[]): KubeObject {
-  return asObject({
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      name: 'kubernetes',
-      namespace: 'default',
-      labels: { 'kubernetes.io/service-name': 'kubernetes' },
-    },
-    addressType: 'IPv4',
-    endpoints: hostsOf(alive).map((host) => ({ addresses: [host], conditions: { ready: true } })),
-    ports: [{ name: 'https', port: portOf(alive), protocol: 'TCP' }],
-  })
+/** `kubernetes` for the smallest port, `kubernetes-<port>` for each other one. Pure. */
+export function sliceObjects(alive: readonly Address[]): readonly KubeObject[] {
+  return portsOf(alive).map((port, at) =>
+    asObject({
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: {
+        name: at === 0 ? 'kubernetes' : `kubernetes-${port}`,
+        namespace: 'default',
+        labels: { 'kubernetes.io/service-name': 'kubernetes' },
+      },
+      addressType: 'IPv4',
+      endpoints: alive
+        .filter((address) => address.port === port)
+        .map(({ host }) => ({ addresses: [host], conditions: { ready: true } })),
+      ports: [{ name: 'https', port, protocol: 'TCP' }],
+    }),
+  )
+}
+
+function portsOf(alive: readonly Address[]): readonly number[] {
+  return [...new Set(alive.map((address) => address.port))].sort((a, b) => a - b)
 }
 
 function endpointsObject(alive: readonly Address[]): KubeObject {
@@ -149,13 +167,8 @@ function endpointsObject(alive: readonly Address[]): KubeObject {
 }
 
 function subsetsOf(alive: readonly Address[]) {
-  const ports = [...new Set(alive.map((address) => address.port))]
-  return ports.map((port) => ({
+  return portsOf(alive).map((port) => ({
     addresses: alive.filter((address) => address.port === port).map((address) => ({ ip: address.host })),
     ports: [{ name: 'https', port, protocol: 'TCP' }],
   }))
-}
-
-function hostsOf(alive: readonly Address[]): readonly string[] {
-  return [...new Set(alive.map((address) => address.host))]
 }

@@ -3,6 +3,7 @@
  * store answers with a quorum, RBAC is loaded and the bootstrap objects are there.
  */
 import { messageOf } from '../../platform/assert.ts'
+import { withDeadline } from '../../platform/clock.ts'
 import type { HttpResponse } from '../../platform/network.ts'
 import type { Parts } from '../parts.ts'
 
@@ -12,13 +13,19 @@ interface Check {
   readonly run: (parts: Parts) => Promise<string | undefined>
 }
 
+/** A health check answers soon, whatever the store does. */
+const storeAnswerMs = 2_000
+
 const ping: Check = { name: 'ping', run: async () => undefined }
 
 const store: Check = {
   name: 'etcd',
   run: async (parts) => {
     try {
-      await parts.revisions.current()
+      await withDeadline(
+        { clock: parts.powers.clock, timeoutMs: storeAnswerMs, attempted: 'read from the store' },
+        (signal) => Promise.race([parts.revisions.current(), rejection(signal)]),
+      )
       return undefined
     } catch (error) {
       return `the store does not answer with a quorum: ${messageOf(error)}`
@@ -79,6 +86,12 @@ async function oneCheck(
   if (!check) return undefined
   const problem = await check.run(parts)
   return problem === undefined ? text(200, 'ok') : text(500, `internal server error: ${problem}\n`)
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
 }
 
 function text(status: number, body: string): HttpResponse {
