@@ -96,9 +96,10 @@ async function loadLayout(
       )
     }
     const config = blob(powers, source, manifest.config.digest)
-    const layers = manifest.layers.map((layer) =>
-      copied(powers, store, { digest: layer.digest, path: blobPath(source, layer.digest) }, directory),
-    )
+    const layers: LayerArchive[] = []
+    for (const { digest } of manifest.layers) {
+      layers.push(await copied(powers, store, { digest, path: blobPath(source, digest) }, directory))
+    }
     images.push(await store.add({ config, layers, names: [formatReference(parseReference(name))] }))
   }
   return images
@@ -145,7 +146,7 @@ async function loadDocker(
       const digest = await archiveDigest(powers, archive)
       if (digest !== diffIds[index] && powers.files.stat(archive) === undefined)
         throw new ImageError('ErrImagePull', `cannot load ${options.path}: layer ${path} is missing`)
-      layers.push(copied(powers, store, { digest, path: archive }, directory))
+      layers.push(await copied(powers, store, { digest, path: archive }, directory))
     }
     images.push(
       await store.add({ config, layers, names: names.map((name) => formatReference(parseReference(name))) }),
@@ -170,18 +171,18 @@ function inside(source: string, path: string): string {
   return `${source}/${path}`
 }
 
-/** The store takes the archive away once it is unpacked, so it gets another name of the file. */
-function copied(
+/** The store takes the archive away once it is unpacked; what is not ours is copied first. */
+async function copied(
   powers: LoadPowers,
   store: ImageStore,
   layer: { digest: string; path: string },
   directory: string,
-): LayerArchive {
+): Promise<LayerArchive> {
   const stat = powers.files.stat(layer.path)
   if (stat === undefined) throw new ImageError('ErrImagePull', `the archive lacks the layer ${layer.digest}`)
   if (layer.path.startsWith(directory)) return { ...layer, sizeBytes: stat.sizeBytes }
   const path = store.temporaryPath()
-  powers.files.write(path, powers.files.readBytes(layer.path))
+  await powers.processes.run({ command: 'cp', args: ['--', layer.path, path], timeoutMs: 600_000 })
   return { digest: layer.digest, path, sizeBytes: stat.sizeBytes }
 }
 

@@ -98,8 +98,10 @@ export class ImageStore implements ImageService {
 
   /** A path for something unfinished, on the same file system. */
   temporaryPath(): string {
-    this.#sequence += 1
-    return `${this.#options.directory}/tmp/${this.#options.processes.pid}-${this.#sequence}`
+    const path = () => `${this.#options.directory}/tmp/${this.#options.processes.pid}-${this.#sequence}`
+    do this.#sequence += 1
+    while (this.#files.exists(path()))
+    return path()
   }
 
   /**
