@@ -20,6 +20,21 @@ export interface Dialect {
   cleanup(): Promise<void>
 }
 
+/** Names remembered by a dialect, so that a sync hashes only what is new; beyond it all are forgotten. */
+const digestsMax = 200_000
+
+function remembered(digest: Digest): Digest {
+  const known = new Map<string, string>()
+  return (text) => {
+    const found = known.get(text)
+    if (found !== undefined) return found
+    if (known.size >= digestsMax) known.clear()
+    const made = digest(text)
+    known.set(text, made)
+    return made
+  }
+}
+
 /** Text to 16 characters of A–Z and 2–7, the same for the same text. */
 export type Digest = (text: string) => string
 
@@ -39,7 +54,7 @@ const nftProbe = [
 
 export function nftablesDialect(kernel: KernelRules, digest: Digest): Dialect {
   let applied: NftTable | undefined
-  const shortDigest = (text: string) => digest(text).slice(0, 8)
+  const shortDigest = remembered((text) => digest(text).slice(0, 8))
   return {
     name: 'nftables',
     probe: () => kernel.nft(nftProbe),
@@ -77,6 +92,7 @@ const iptablesProbe = [
 ].join('\n')
 
 export function iptablesDialect(kernel: KernelRules, digest: Digest): Dialect {
+  const knownDigest = remembered(digest)
   let text: string | undefined
   let chains: ReadonlySet<string> = new Set()
   return {
@@ -88,7 +104,7 @@ export function iptablesDialect(kernel: KernelRules, digest: Digest): Dialect {
       const input = iptablesInput({
         services,
         network,
-        digest,
+        digest: knownDigest,
         stale: isFirst ? serviceChainsIn(saved) : chains,
         jumps: isFirst ? missingJumps(saved) : [],
       })

@@ -181,7 +181,8 @@ class TableBuilder {
   ): { readonly chain: string; readonly affinity: string } {
     const id = `${service.id}__${ip}/${port}`
     const chain = this.#name('endpoint', id)
-    const affinity = this.#name('affinity', id)
+    const affinity = this.#affinityName(service, id)
+    if (this.#chains.has(chain)) return { chain, affinity }
     const rules = [`ip saddr ${ip} jump mark-for-masquerade`]
     if (service.affinitySeconds !== undefined) {
       this.#sets.set(affinity, {
@@ -200,6 +201,11 @@ class TableBuilder {
     const name = this.#name('firewall', service.id)
     this.#chains.set(name, { rules: [`ip saddr != { ${sourceRanges.join(', ')} } drop`] })
     for (const ip of guardedIps) this.#firewallIps.set(`${ip} . ${protocol} . ${port}`, `goto ${name}`)
+  }
+
+  /** With the time in it: a set that exists cannot be given another. */
+  #affinityName({ affinitySeconds }: VirtualService, id: string): string {
+    return affinitySeconds === undefined ? '' : this.#name(`affinity-${affinitySeconds}s`, id)
   }
 
   /** Names of chains may hold letters, digits, `/`, `.`, `-`, `_`, and 128 characters at most here. */

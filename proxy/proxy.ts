@@ -239,12 +239,18 @@ const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 /** Base32 of the first 80 bits of SHA-256, as upstream names its chains. */
 export function digestWith(crypto: Crypto): Digest {
   return (text) => {
-    const bytes = crypto.digest(text)
-    // 16 characters of 5 bits: the first 80 bits.
-    let bits = 0n
-    for (const byte of bytes.subarray(0, 10)) bits = (bits << 8n) | BigInt(byte)
     let digest = ''
-    for (let shift = 75n; shift >= 0n; shift -= 5n) digest += base32[Number((bits >> shift) & 31n)]
+    let bits = 0
+    let bitCount = 0
+    for (const byte of crypto.digest(text).subarray(0, 10)) {
+      bits = (bits << 8) | byte
+      bitCount += 8
+      while (bitCount >= 5) {
+        bitCount -= 5
+        digest += base32[(bits >> bitCount) & 31]
+      }
+      bits &= (1 << bitCount) - 1
+    }
     return digest
   }
 }

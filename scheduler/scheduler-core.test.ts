@@ -260,7 +260,7 @@ void t.test(
         if (world.violations.length > 0) throw new Error(JSON.stringify(world.violations))
       },
     )
-    await fc.assert(property, { numRuns: 60 })
+    await fc.assert(property, { numRuns: 150 })
     t.pass('held')
   },
 )
