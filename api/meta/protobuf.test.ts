@@ -33,7 +33,7 @@ void t.test('every object of every kind survives protobuf, and is left as it is 
             const copy = deepClone(object)
             return decodeFields(copy, definition).length === 0 && deepEqual(copy, object)
           }),
-          { numRuns: 60 },
+          { numRuns: 40 },
         ),
       `${gvk.group}/${gvk.version} ${gvk.kind}`,
     )

@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import type { Definition, FieldSchema, TypeSchema } from '../meta/schema.ts'
 import { definitionOf } from '../meta/schema.ts'
 
-const depthMax = 6
+const depthMax = 4
 const word = fc.string({
   minLength: 1,
   maxLength: 6,
@@ -92,8 +92,10 @@ export function definitionArbitrary(
   }
   const names = Object.keys(model)
   // A few fields at a time: objects stay small and, over many runs, every field comes up.
-  return fc.subarray(names, { maxLength: Math.min(names.length, depth === 0 ? 6 : 3) }).chain((chosen) => {
-    const picked = Object.fromEntries(chosen.map((name) => [name, model[name] ?? fc.constant('')]))
-    return fc.record<Record<string, unknown>>(picked)
-  })
+  return fc
+    .subarray(names, { minLength: Math.min(names.length, 2), maxLength: Math.min(names.length, 4) })
+    .chain((chosen) => {
+      const picked = Object.fromEntries(chosen.map((name) => [name, model[name] ?? fc.constant('')]))
+      return fc.record<Record<string, unknown>>(picked)
+    })
 }
