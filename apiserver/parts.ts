@@ -21,7 +21,10 @@ export interface Parts {
   readonly revisions: RevisionReader
   readonly cachers: CacherSet
   readonly registry: RegistryParts
+  /** Speaks TLS to kubelets. */
   readonly kubelets: HttpClient
+  /** Speaks plain HTTP to pods, for `proxy`. */
+  readonly plain: HttpClient
   readonly tokens: ServiceAccountTokens
   readonly rbac: RbacAuthorizer
   readonly authorizer: Authorizer

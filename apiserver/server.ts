@@ -103,6 +103,7 @@ function buildParts(powers: Powers, config: ApiserverConfig, tasks: TaskGroup): 
       tls: config.kubeletClientTls,
       connectTimeoutMs: kubeletConnectTimeoutMs,
     }),
+    plain: powers.network.httpClient({ connectTimeoutMs: kubeletConnectTimeoutMs }),
     tokens,
     rbac,
     authorizer: createAuthorizer(rbac, cachers),
@@ -165,6 +166,7 @@ function componentOf(parts: Parts, listeners: readonly Listener[]): Apiserver {
     await parts.tasks.close()
     await Promise.all(listeners.map((listener) => listener.close()))
     parts.kubelets.close()
+    parts.plain.close()
   }
   return {
     addresses: listeners.map((listener) => listener.address),

@@ -32,6 +32,13 @@ export class CacheEvent {
     return this.#last
   }
 
+  /** Lets go of what was memorised: nobody is expected to read this change soon. */
+  forget(): void {
+    this.#encoded.clear()
+    this.#last = undefined
+    this.previous?.forget()
+  }
+
   /** The bytes of this change as seen by a plain JSON watcher, encoded once. */
   encoded(type: WatchType, encode: () => Uint8Array): Uint8Array {
     const known = this.#encoded.get(type)

@@ -15,6 +15,9 @@ export interface RingLimits {
 
 export const defaultRingLimits: RingLimits = { eventsMin: 100, eventsMax: 20_000, freshMs: 75_000 }
 
+/** The newest events keep their encodings and decoded states; watchers that keep up read no others. */
+const memorisedMax = 128
+
 export class EventRing {
   readonly #limits: RingLimits
   #events: { readonly event: CacheEvent; readonly at: number }[] = []
@@ -37,7 +40,10 @@ export class EventRing {
 
   /** Appends the events of whole revisions, oldest first. */
   append(events: readonly CacheEvent[], nowMs: number): void {
-    for (const event of events) this.#events.push({ event, at: nowMs })
+    for (const event of events) {
+      this.#events.push({ event, at: nowMs })
+      this.#events.at(-1 - memorisedMax)?.event.forget()
+    }
     this.#trim(nowMs)
   }
 

@@ -27,7 +27,6 @@ export class StoredObject {
   readonly revision: number
   readonly value: Uint8Array
   #object: KubeObject | undefined
-  #json: Uint8Array | undefined
   #apiVersion: string | undefined
 
   constructor(key: string, revision: number, value: Uint8Array, object?: KubeObject) {
@@ -53,10 +52,14 @@ export class StoredObject {
     return this.#apiVersion
   }
 
-  /** JSON with the resourceVersion; the bytes are shared. */
+  /** JSON with the resourceVersion, made anew each time: a copy costs less than keeping it. */
   json(): Uint8Array {
-    this.#json ??= this.#splice() ?? encoder.encode(JSON.stringify(this.object()))
-    return this.#json
+    return this.#splice() ?? encoder.encode(JSON.stringify(this.object()))
+  }
+
+  /** Lets go of the decoded form; the next `object()` decodes again. */
+  forget(): void {
+    this.#object = undefined
   }
 
   /** The same state at a later revision: what a DELETED event carries. */

@@ -6,7 +6,7 @@ import { serveEviction } from './eviction.ts'
 import { serveFinalize } from './finalize.ts'
 import { serveLog } from './log.ts'
 import { serveEphemeralContainers, serveResize } from './pod-parts.ts'
-import { serveNodeProxy } from './proxy.ts'
+import { serveProxy } from './proxy.ts'
 import { serveScale } from './scale.ts'
 import type { SubresourceVerb } from './subresource.ts'
 import { serveToken } from './token.ts'
@@ -14,13 +14,15 @@ import { serveToken } from './token.ts'
 const catalog: Readonly<Record<string, SubresourceVerb>> = {
   'certificatesigningrequests/approval': serveApproval,
   'namespaces/finalize': serveFinalize,
-  'nodes/proxy': serveNodeProxy,
+  'nodes/proxy': serveProxy,
   'pods/binding': serveBinding,
   'pods/ephemeralcontainers': serveEphemeralContainers,
   'pods/eviction': serveEviction,
   'pods/log': serveLog,
+  'pods/proxy': serveProxy,
   'pods/resize': serveResize,
   'serviceaccounts/token': serveToken,
+  'services/proxy': serveProxy,
 }
 
 /** The function of a subresource, or undefined when the generic verbs serve it. */

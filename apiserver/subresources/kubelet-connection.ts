@@ -14,8 +14,8 @@ const kubeletPortDefault = 10_250
 /** In which order a node's addresses are tried; names need DNS and come last. */
 const dialable = ['InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS', 'ExternalDNS'] as const
 
-/** The pod of a request that is meant for its kubelet. @throws ApiError 404 */
-export async function findPod(parts: Parts, request: ResourceExchange): Promise<KubeObject> {
+/** The object that a request is about, as it is now. @throws ApiError 404 */
+export async function findSubject(parts: Parts, request: ResourceExchange): Promise<KubeObject> {
   const { kind, info } = request
   const stored = await parts.storage.get(objectKey(kind, info.namespace, info.name))
   if (!stored) throw notFound(kind, info.name)

@@ -4,7 +4,7 @@ import type { ByteSource, HttpResponse } from '../../platform/network.ts'
 import type { Parts } from '../parts.ts'
 import { readBody } from '../pipeline/read-body.ts'
 import type { ResourceExchange } from '../verbs/resource-exchange.ts'
-import { containerOf, findPod, kubeletError, kubeletUrl } from './kubelet-connection.ts'
+import { containerOf, findSubject, kubeletError, kubeletUrl } from './kubelet-connection.ts'
 
 const passedOn = [
   'follow',
@@ -22,7 +22,7 @@ const errorBytesMax = 64 * 1024
 export async function serveLog(parts: Parts, request: ResourceExchange): Promise<HttpResponse> {
   const { info, signal } = request
   if (info.verb !== 'get') throw methodNotSupported(request.kind, info.verb)
-  const pod = await findPod(parts, request)
+  const pod = await findSubject(parts, request)
   const container = containerOf(pod, info.query.get('container'))
   const base = await kubeletUrl(parts, pod)
   const query = new URLSearchParams()

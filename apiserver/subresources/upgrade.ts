@@ -8,7 +8,7 @@ import type { ByteConnection, HttpResponse, HttpUpgrade } from '../../platform/n
 import type { Parts } from '../parts.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import { readBody } from '../pipeline/read-body.ts'
-import { containerOf, findPod, kubeletError, kubeletUrl } from './kubelet-connection.ts'
+import { containerOf, findSubject, kubeletError, kubeletUrl } from './kubelet-connection.ts'
 
 const streams = new Set(['exec', 'attach', 'portforward'])
 const forwardedHeaders = [
@@ -28,7 +28,7 @@ export async function serveUpgrade(parts: Parts, exchange: Exchange): Promise<Ht
   if (!kind) throw pageNotFound()
   if (kind.group !== '' || kind.resource !== 'pods' || !streams.has(info.subresource))
     throw methodNotSupported(kind, 'upgrade')
-  const pod = await findPod(parts, { ...exchange, kind })
+  const pod = await findSubject(parts, { ...exchange, kind })
   const path = [info.subresource, info.namespace, info.name].map(encodeURIComponent)
   const query = new URLSearchParams(info.query)
   if (info.subresource !== 'portforward') {
