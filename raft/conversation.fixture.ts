@@ -78,6 +78,7 @@ class Conversation {
       sync: (w) => this.#sync(w),
       deliver: (w) => this.#take(w, (message) => this.cluster.deliver(message)),
       lose: (w) => this.#take(w, (message) => this.cluster.lose(message)),
+      double: (w) => this.#take(w, (message) => void this.cluster.network.push(message, message)),
       stabilize: (w) => this.#stabilize(w),
       propose: (w) => this.#propose(w),
       read: (w) => this.#eachMember(w, (member) => this.#lines.push(`read ${this.cluster.read(member)}`)),
@@ -183,16 +184,16 @@ class Conversation {
     this.cluster.sync(member, count === undefined ? undefined : Number(count))
   }
 
-  /** `1>2 append`: the messages on that link of that type, or of any. */
+  /** `1>2 append`: the messages on that link of that type, or of any; `1>2 append one`: the oldest of them. */
   #take(words: Words, work: (message: Message) => void): void {
-    const [link = '', type] = words
+    const [link = '', type, count] = words
     const [from, to] = link.split('>')
     const isMeant = (m: Message) =>
       (from === '*' || m.from === from) &&
       (to === '*' || m.to === to) &&
       (type === undefined || m.type === type)
     const { network } = this.cluster
-    for (const message of network.filter(isMeant)) {
+    for (const message of network.filter(isMeant).slice(0, count === 'one' ? 1 : undefined)) {
       network.splice(network.indexOf(message), 1)
       work(message)
     }

@@ -7,7 +7,7 @@ import { type Random, seededRandom } from '../../platform/random.ts'
 import { type SimMachine, SimWorld } from '../../platform/sim/index.ts'
 import type { Entry, HardState } from '../types.ts'
 import { toLogIndex, toMemberId, toTerm } from '../types.ts'
-import { segmentHeaderBytes } from './frame.ts'
+import { frameAt, segmentHeaderBytes } from './frame.ts'
 import type { RecoveredWal } from './recovery.ts'
 import { recoverWal, segmentPath, WalError } from './recovery.ts'
 import { Wal } from './wal.ts'
@@ -273,6 +273,32 @@ void t.test('a damaged frame in an earlier segment is refused even when it is th
   const damaged = segments.get(first)?.slice() ?? new Uint8Array()
   damaged[end - 12] = (damaged[end - 12] ?? 0) ^ 1
   t.throws(() => recoverFrom(new Map([...segments, [first, damaged]])), { code: 'E_WAL_CORRUPT' })
+})
+
+void t.test('a frame missing at the end of an earlier segment is noticed by the chain', async (t) => {
+  const bench = new Bench(13n, 512)
+  for (let i = 1; i <= 30; i += 1) {
+    bench.append([entry(i, 1)], i === 1 ? 0 : 1)
+    await bench.settle()
+  }
+  const paths = bench.wal.segmentPaths()
+  const segments = new Map(paths.map((path) => [path, bench.disk.readFile(path)]))
+  const shortened = segments.get(paths[0] ?? '')?.slice() ?? new Uint8Array()
+  // The last frame of the first segment becomes zeros, as if it had never been written.
+  const frames = [segmentHeaderBytes]
+  const { salt } = recoverFrom(segments)?.segments[0]?.header ?? { salt: 0 }
+  for (
+    let frame = frameAt(shortened, frames.at(-1) ?? 0, salt);
+    frame;
+    frame = frameAt(shortened, frame.end, salt)
+  ) {
+    frames.push(frame.end)
+  }
+  shortened.fill(0, frames.at(-2))
+  t.throws(() => recoverFrom(new Map([...segments, [paths[0] ?? '', shortened]])), {
+    code: 'E_WAL_CORRUPT',
+    message: /does not continue/,
+  })
 })
 
 void t.test('a missing segment, a foreign one and a newer version are told apart', async (t) => {
