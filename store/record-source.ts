@@ -23,13 +23,21 @@ export function recordSource(options: RecordSourceOptions): RecordSource {
   return (place) => {
     const young = options.log.recordAt(place)
     if (young) return young
-    const bytes = options.backend.get(placeKey(place))
-    const harm = bytes === undefined ? 'it is missing' : checkRecord(bytes, place)
-    if (bytes !== undefined && harm === undefined) return bytes
-    const error = corruptRecord(place, options.path, harm ?? 'it is missing')
-    options.fatal(error)
-    throw error
+    try {
+      return readRecord(options.backend, place, options.path)
+    } catch (error) {
+      options.fatal(error instanceof Error ? error : new Error(String(error)))
+      throw error
+    }
   }
+}
+
+/** A record, verified. @throws BackendError */
+export function readRecord(from: Pick<Backend, 'get'>, place: RecordPlace, path: string): Uint8Array {
+  const record = from.get(placeKey(place))
+  const harm = record === undefined ? 'it is missing' : checkRecord(record, place)
+  if (record === undefined || harm !== undefined) throw corruptRecord(place, path, harm ?? 'it is missing')
+  return record
 }
 
 /** The error of a record that cannot be trusted. */

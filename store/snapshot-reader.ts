@@ -7,8 +7,7 @@ import { assert } from '../platform/assert.ts'
 import type { SnapshotReader } from '../raft/state-machine.ts'
 import type { StoreState } from './apply.ts'
 import type { BackendSnapshot } from './backend/backend.ts'
-import { checkRecord, placeKey, type RecordPlace } from './mvcc/record.ts'
-import { corruptRecord } from './record-source.ts'
+import { readRecord } from './record-source.ts'
 import { SnapshotEncoder } from './snapshot-stream.ts'
 import { encodeStatePoint } from './state-codec.ts'
 
@@ -51,11 +50,4 @@ export function openSnapshotReader(options: SnapshotReaderOptions): SnapshotRead
     },
     close: () => snapshot.close(),
   }
-}
-
-function readRecord(snapshot: BackendSnapshot, place: RecordPlace, path: string): Uint8Array {
-  const record = snapshot.get(placeKey(place))
-  const harm = record === undefined ? 'it is missing' : checkRecord(record, place)
-  if (record === undefined || harm !== undefined) throw corruptRecord(place, path, harm ?? 'it is missing')
-  return record
 }

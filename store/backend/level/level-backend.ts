@@ -143,6 +143,22 @@ function openError(path: string, error: unknown): BackendError {
   )
 }
 
+function readError(path: string, error: unknown): BackendError {
+  const found = messageOf(error)
+  if (/corruption/i.test(found)) {
+    return new BackendError(
+      'corrupt',
+      `reading ${path}: LevelDB found it harmed (${found}). ${corruptRemedy}`,
+      { cause: error },
+    )
+  }
+  return new BackendError(
+    'io',
+    `cannot read ${path}: ${found}. Check the disk and the directory's permissions.`,
+    { cause: error },
+  )
+}
+
 interface Overlaid {
   readonly value: Uint8Array | undefined
   readonly batch: number
@@ -188,7 +204,7 @@ class LevelBackend implements Backend {
     try {
       return this.#handle.getSync(key)
     } catch (error) {
-      throw new BackendError('io', `cannot read from ${this.#path}: ${messageOf(error)}`, { cause: error })
+      throw readError(this.#path, error)
     }
   }
 
@@ -363,7 +379,12 @@ class LevelBackend implements Backend {
     return {
       get: (key) => {
         const young = overlay.get(toKeyText(key))
-        return young ? young.value : this.#handle.getSync(key, { snapshot })
+        if (young) return young.value
+        try {
+          return this.#handle.getSync(key, { snapshot })
+        } catch (error) {
+          throw readError(this.#path, error)
+        }
       },
       close: () => {
         overlay.clear()
@@ -385,6 +406,8 @@ class LevelBackend implements Backend {
         if (entries.length === 0) return
         yield entries
       }
+    } catch (error) {
+      throw readError(this.#path, error)
     } finally {
       await iterator.close()
     }
