@@ -172,17 +172,18 @@ function spreadOut(list: readonly NodeScore[]): void {
   }
 }
 
-/** A pod that came or changed may be one that is wanted; one that went or changed may be one that was shunned. */
+/** A pod that came or changed may be one that is wanted; one that went or changed may have been in the way. */
 function concerns(pod: PodInfo, change: ClusterChange, means: Means): boolean {
   if (change.resource !== 'assignedPod') return true
   const { required, requiredAnti } = pod.affinity
-  for (const one of [change.previous, change.next]) {
-    if (one === undefined) continue
-    const other = podInfoOf(one)
-    if ([...required, ...requiredAnti].some((term) => means(term, other))) return true
-    if (other.affinity.requiredAnti.some((term) => means(term, pod))) return true
-  }
-  return false
+  const came = change.next && podInfoOf(change.next)
+  if (came && required.some((term) => means(term, came))) return true
+  const went = change.previous && podInfoOf(change.previous)
+  if (went === undefined) return false
+  return (
+    requiredAnti.some((term) => means(term, went)) ||
+    went.affinity.requiredAnti.some((term) => means(term, pod))
+  )
 }
 
 function domainOf(node: NodeInfo, { topologyKey }: AffinityTerm): string | undefined {

@@ -404,3 +404,29 @@ void t.test('InterPodAffinity: preferences of both sides count', (t) => {
   t.same(scores(interPodAffinity, pod(), nodes), [0, 0, 0])
   t.end()
 })
+
+void t.test(
+  'InterPodAffinity: only a pod that is wanted and comes, or was shunned and goes, is worth a try',
+  (t) => {
+    const [hint] = interPodAffinity(fakeHandle({})).hints ?? []
+    const worth = (incoming: PodInfo, action: 'add' | 'delete', other: PodShape) => {
+      const object = podOf(other)
+      const side = action === 'add' ? { next: object } : { previous: object }
+      return hint?.isWorthTrying?.(incoming, { resource: 'assignedPod', action, ...side })
+    }
+    const db = { name: 'db', labels: { app: 'db' } }
+    const wants = pod({ spec: affinity('podAffinity', 'db') })
+    t.same(
+      [worth(wants, 'add', db), worth(wants, 'delete', db), worth(wants, 'add', { name: 'x' })],
+      [true, false, false],
+    )
+    const shuns = pod({ spec: affinity('podAntiAffinity', 'db') })
+    t.same(
+      [worth(shuns, 'add', db), worth(shuns, 'delete', db), worth(shuns, 'delete', { name: 'x' })],
+      [false, true, false],
+    )
+    const loner = { name: 'loner', spec: affinity('podAntiAffinity', 'web') }
+    t.same([worth(pod(web), 'delete', loner), worth(pod(web), 'add', loner)], [true, false])
+    t.end()
+  },
+)
