@@ -57,13 +57,15 @@ export async function runReflector<T>(
       timeoutSeconds: watchSecondsMin + random.int(watchSecondsMin),
       signal,
     })
-    for (;;) {
-      const event = await stream.read()
-      if (event === undefined) break
-      backoff.reset()
-      resourceVersion =
-        event.type === 'BOOKMARK' ? event.resourceVersion : options.resourceVersionOf(event.object)
-      options.target.apply(event)
+    try {
+      for (let event = await stream.read(); event !== undefined; event = await stream.read()) {
+        backoff.reset()
+        resourceVersion =
+          event.type === 'BOOKMARK' ? event.resourceVersion : options.resourceVersionOf(event.object)
+        options.target.apply(event)
+      }
+    } finally {
+      stream.cancel()
     }
     if (powers.clock.monotonicMs() - startMs < watchMsMin) throw new Error('the watch ended at once')
     backoff.reset()

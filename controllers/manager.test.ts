@@ -262,3 +262,69 @@ t.test('controllers are chosen by name, and an unknown name is refused with the 
   t.same(names, [...new Set(names)].sort(), 'the catalogue is sorted')
   t.end()
 })
+
+t.test('when the manager was cut off for a minute nobody is evicted after it', async (t) => {
+  const world = await ClusterWorld.start(8n)
+  world.createDeployment(deploymentOf('web'))
+  await world.until(() => isRolledOut(world, 3, 'web:1'), 'the rollout')
+  const uids = () => new Set(world.activePods().map(({ metadata }) => metadata.uid))
+  const before = uids()
+  for (const server of ['a1', 'a2']) {
+    world.base.world.network.links.cut('c1', server)
+    world.base.world.network.links.cut(server, 'c1')
+  }
+  await world.base.world.run(70_000)
+  t.notOk(world.managers[0]?.manager.isLeading(), 'it has stopped meanwhile')
+  world.base.world.network.links.healAll()
+  await world.until(() => world.managers[0]?.manager.status().running === true, 'the manager to run again')
+  await world.base.world.run(120_000)
+  t.same(uids(), before)
+  const taints = world.cluster.all(nodes).flatMap(({ spec }) => spec?.taints ?? [])
+  t.same(
+    taints.filter(({ effect }) => effect === 'NoExecute'),
+    [],
+  )
+})
+
+t.test(
+  'a set that has the name already but is another one leads to another hash, not to a fight',
+  async (t) => {
+    const world = await ClusterWorld.start(9n)
+    world.createDeployment(deploymentOf('web'))
+    await world.until(() => isRolledOut(world, 3, 'web:1'), 'the rollout')
+    const [first] = world.cluster.all(replicaSets)
+    const name = first?.metadata.name ?? ''
+    world.cluster.remove(deployments, web.namespace, web.name)
+    await world.until(() => world.replicaSetCount() === 0, 'the collection')
+    const foreign = { labels: { app: 'foreign' } }
+    world.cluster.set(replicaSets, {
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      metadata: { name, namespace: 'default', ...foreign },
+      spec: {
+        replicas: 0,
+        selector: { matchLabels: foreign.labels },
+        template: { metadata: foreign, spec: { containers: [] } },
+      },
+    })
+    world.createDeployment(deploymentOf('web'))
+    await world.until(() => isRolledOut(world, 3, 'web:1'), 'the rollout beside the foreign set')
+    t.equal(world.cluster.get(deployments, web.namespace, web.name)?.status?.collisionCount, 1)
+    t.equal(world.cluster.get(replicaSets, 'default', name)?.spec?.replicas, 0)
+  },
+)
+
+t.test('orphaned sets and pods are adopted by a Deployment that selects them', async (t) => {
+  const world = await ClusterWorld.start(10n)
+  world.createDeployment(deploymentOf('web'))
+  await world.until(() => isRolledOut(world, 3, 'web:1'), 'the rollout')
+  const uids = new Set(world.activePods().map(({ metadata }) => metadata.uid))
+  for (const set of world.cluster.all(replicaSets)) {
+    world.cluster.set(replicaSets, { ...set, metadata: { ...set.metadata, ownerReferences: [] } })
+  }
+  world.cluster.remove(deployments, web.namespace, web.name)
+  world.createDeployment({ ...deploymentOf('web'), metadata: { name: 'web', namespace: 'default' } })
+  await world.until(() => isRolledOut(world, 3, 'web:1'), 'the new Deployment')
+  t.same(new Set(world.activePods().map(({ metadata }) => metadata.uid)), uids, 'the same pods go on')
+  t.equal(world.replicaSetCount(), 1)
+})
