@@ -144,9 +144,3 @@ export function findKind(group: string, version: string, resource: string): Kind
 export function findKindByGvk(group: string, version: string, kind: string): Kind | undefined {
   return byKind.get(`${group}/${version}/${kind}`)
 }
-
-/** The preferred version of a group's resource: the first in the catalogue whatever its version, or undefined. */
-export function findPreferredKind(group: string, resource: string): Kind | undefined {
-  const found = catalog.filter((kind) => kind.group === group && kind.resource === resource)
-  return found.at(-1)
-}

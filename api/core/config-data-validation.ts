@@ -9,7 +9,7 @@ import { deepEqual } from '../meta/json.ts'
 import { configMapKeyProblems } from '../meta/names.ts'
 
 /** Together the values may not be larger. */
-export const dataMaxBytes = 1024 * 1024
+const dataMaxBytes = 1024 * 1024
 
 type Data = { readonly [key: string]: string } | undefined
 

@@ -36,12 +36,12 @@ const fieldPaths =
   /^(metadata\.(name|namespace|uid|labels|annotations)|metadata\.(labels|annotations)\['[^']+'\]|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?))$/
 
 /** True for what only counts whole units: extended resources, huge pages by name. */
-export function isExtendedResource(name: string): boolean {
+function isExtendedResource(name: string): boolean {
   return name.includes('/') && !name.includes('kubernetes.io/') && !name.startsWith('requests.')
 }
 
 /** Problems of a resource's name. */
-export function resourceNameProblems(name: string, field: string): FieldError[] {
+function resourceNameProblems(name: string, field: string): FieldError[] {
   const problems = qualifiedNameProblems(name).map((text) => invalidValue(field, name, text))
   if (problems.length > 0 || name.includes('/')) return problems
   if (standardResources.has(name) || name.startsWith('hugepages-') || name.startsWith('attachable-volumes-'))

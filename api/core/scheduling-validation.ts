@@ -95,7 +95,7 @@ function validateRequirement(requirement: NodeSelectorRequirement, at: string): 
 }
 
 /** Problems of one term of a node selector. */
-export function validateNodeSelectorTerm(term: NodeSelectorTerm, at: string): FieldError[] {
+function validateNodeSelectorTerm(term: NodeSelectorTerm, at: string): FieldError[] {
   const fields = (term.matchFields ?? []).flatMap((requirement, index) =>
     requirement.key === 'metadata.name'
       ? validateRequirement(requirement, `${at}.matchFields[${index}]`)

@@ -233,11 +233,6 @@ export function decode(
   return judged(object, expected, problems, fieldValidation)
 }
 
-/** True when an object of that kind can be written as protobuf. */
-export function hasProtobuf(gvk: GroupVersionKind): boolean {
-  return definitionByGvk(gvk) !== undefined
-}
-
 function encodeProtobuf(value: unknown): Uint8Array {
   const body = isObject(value) ? value : {}
   const apiVersion = textOf(body['apiVersion'])

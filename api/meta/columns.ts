@@ -103,9 +103,3 @@ export function formatLabels(labels: { readonly [key: string]: string } | undefi
   const pairs = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`)
   return pairs.sort().join(',') || none
 }
-
-/** A list as tables show it: the first `max` and how many more. */
-export function shorten(items: readonly string[], max: number): string {
-  if (items.length <= max) return items.join(',')
-  return `${items.slice(0, max).join(',')} + ${items.length - max} more...`
-}

@@ -88,7 +88,7 @@ export function equalSets(a: FieldSet, b: FieldSet): boolean {
 }
 
 /** A set with one more path. */
-export function withPath(set: FieldSet, path: readonly string[]): FieldSet {
+function withPath(set: FieldSet, path: readonly string[]): FieldSet {
   const [first, ...rest] = path
   if (first === undefined) return set.isMember ? set : { ...set, isMember: true }
   const child = withPath(set.children.get(first) ?? emptySet, rest)

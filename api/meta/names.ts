@@ -11,7 +11,7 @@ const subdomain1123 = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0
 const qualifiedNamePart = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/
 
 /** The text for what is too long. */
-export function tooLongText(max: number): string {
+function tooLongText(max: number): string {
   return `must be no more than ${max} characters`
 }
 

@@ -134,7 +134,7 @@ export const objectMetaName = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
 /** `metadata` of every list. */
 export const listMetaName = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta'
 /** The body of DELETE, which every group and version serves. */
-export const deleteOptionsName = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions'
+const deleteOptionsName = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions'
 /** The message that JSONSchemaProps and its relatives refer to. */
 export const jsonSchemaPropsName = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps'
 
@@ -237,11 +237,6 @@ export function definitionByGvk({ group, version, kind }: GroupVersionKind): Def
   if (group === 'meta.k8s.io' && version === 'v1beta1') return definitionByGvk({ group, version: 'v1', kind })
   const name = table().byGvk.get(`${group}/${version}/${kind}`)
   return name === undefined ? undefined : findDefinition(name)
-}
-
-/** Every definition's name, sorted. */
-export function definitionNames(): readonly string[] {
-  return table().names
 }
 
 /** What a type refers to: the struct at the end of lists and maps, or undefined. */

@@ -103,7 +103,7 @@ export function generatedNameTaken(subject: ErrorSubject, name: string): ApiErro
 }
 
 /** Text of the conflict that a stale resourceVersion gives. */
-export const modifiedText =
+const modifiedText =
   'the object has been modified; please apply your changes to the latest version and try again'
 
 /** 409: `Operation cannot be fulfilled on pods "x": …`; without a message, the stale-resourceVersion text. */

@@ -25,11 +25,6 @@ export function formatTime(ms: number): string {
   return `${isoText(ms).slice(0, 19)}Z`
 }
 
-/** `2026-11-21T06:05:10.123000Z`. */
-export function formatMicroTime(ms: number): string {
-  return `${isoText(ms).slice(0, 23)}000Z`
-}
-
 const minuteMs = 60_000
 const hourMs = 3_600_000
 const dayMs = 86_400_000

@@ -8,7 +8,7 @@
  * Source: sigs.k8s.io/structured-merge-diff typed (tofieldset.go, compare.go, merge.go, remove.go).
  */
 import type { FieldSet } from './field-set.ts'
-import { emptySet, leafSet, unionSets } from './field-set.ts'
+import { emptySet, leafSet } from './field-set.ts'
 import type { JsonObject } from './json.ts'
 import { canonicalJson, deepEqual, isArray, isObject, setField } from './json.ts'
 import type { FieldSchema, TypeSchema } from './schema.ts'
@@ -186,11 +186,6 @@ export function compareValues(before: unknown, after: unknown, typed: Typed): Co
     modified: { isMember: false, children: modified },
     removed: { isMember: false, children: removed },
   }
-}
-
-/** Every path in which the two differ, whichever way. */
-export function differenceOf(comparison: Comparison): FieldSet {
-  return unionSets(unionSets(comparison.added, comparison.modified), comparison.removed)
 }
 
 /** `over` laid over `base`: what `over` sets wins, what only `base` has stays. List order: as `over` has it. */

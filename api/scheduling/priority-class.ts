@@ -8,7 +8,7 @@ import { defineKind } from '../meta/kind-definition.ts'
 import type { PriorityClass } from '../types.ts'
 
 /** Users' classes may not be more important. */
-export const userPriorityMax = 1_000_000_000
+const userPriorityMax = 1_000_000_000
 /** The classes that every cluster has, with their values. */
 export const systemPriorities: Readonly<Record<string, number>> = {
   'system-cluster-critical': 2_000_000_000,
