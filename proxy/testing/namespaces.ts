@@ -67,7 +67,7 @@ export class TestNode {
     return (await this.#processes.run({ command: 'nsenter', args, timeoutMs })).stdout
   }
 
-  /** Who answers at `address` (ip:port) when asked from namespace `from`; '' when nobody does within a second. */
+  /** Who answers at `address` (ip:port) when asked from namespace `from`; '' when nobody does within two seconds. */
   async ask(from: string, address: string): Promise<string> {
     return (await this.sh(from, `${request(address)} 2>/dev/null | tail -n 1`)).trim()
   }
@@ -140,7 +140,7 @@ export class TestNode {
 }
 
 /** A shell command that asks for `/name`. By nc: Debian's static busybox wget crashes where names are looked up. */
-function request(address: string, seconds = 1): string {
+function request(address: string, seconds = 2): string {
   const [ip, port = '80'] = address.split(':')
   return `printf 'GET /name HTTP/1.0\\r\\n\\r\\n' | busybox nc -w ${seconds} ${ip} ${port}`
 }
