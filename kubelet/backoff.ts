@@ -33,6 +33,16 @@ export function nextBackoff(
   return { delayMs: Math.min(previous.delayMs * 2, limits.maxMs), sinceMs: nowMs }
 }
 
+/** What a container's crashes must have earned it, for a kubelet that did not see them: as if they came in a row. */
+export function backoffAfterRestarts(
+  restarts: number,
+  sinceMs: number,
+  limits = crashBackoffLimits,
+): Backoff | undefined {
+  if (restarts === 0) return undefined
+  return { delayMs: Math.min(limits.initialMs * 2 ** Math.min(restarts - 1, 30), limits.maxMs), sinceMs }
+}
+
 /** When the next try is allowed, given that the last one failed at `failedAtMs`. */
 export function retryAtMs(
   backoff: Backoff | undefined,

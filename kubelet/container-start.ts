@@ -1,6 +1,7 @@
 /** Starting one container: everything between "its image is here" and "it runs", with the events that people read. */
 import type { Container, ObjectReference, Pod } from '../api/types.ts'
 import { messageOf } from '../platform/assert.ts'
+import { NetworkError } from '../platform/network.ts'
 import { containerSpecOf } from './container-spec.ts'
 import { ContainerConfigError, containerEnvironment } from './environment.ts'
 import { runHook } from './lifecycle-hooks.ts'
@@ -80,8 +81,10 @@ export async function startContainer(context: WorkerContext, request: StartReque
   }
 }
 
+/** What it refers to is wrong, missing, or cannot be asked for now: tried again soon. */
 function isConfigError(error: unknown): boolean {
   return (
+    error instanceof NetworkError ||
     error instanceof ContainerConfigError ||
     (error instanceof RuntimeError && error.code === 'E_CONTAINER_CONFIG')
   )

@@ -13,7 +13,7 @@ import type { Container, ObjectReference, Pod, PodStatus } from '../api/types.ts
 import { messageOf, unreachable } from '../platform/assert.ts'
 import { parseTime, type Timer } from '../platform/clock.ts'
 import { TaskGroup } from '../platform/tasks.ts'
-import { type Backoff, nextBackoff, retryAtMs } from './backoff.ts'
+import { type Backoff, backoffAfterRestarts, nextBackoff, retryAtMs } from './backoff.ts'
 import { Grace, killContainer } from './container-kill.ts'
 import { startContainer } from './container-start.ts'
 import { pullErrorShownMs } from './container-status.ts'
@@ -80,6 +80,7 @@ export class PodWorker {
   #refreshAtMs: number
   #timer: Timer | undefined
   #isPassing = false
+  #hasLooked = false
   #isDirty = false
   #isFinished = false
 
@@ -177,6 +178,7 @@ export class PodWorker {
     const uid = this.#pod.metadata.uid ?? ''
     const containers = await this.#context.host.runtime.list(uid)
     this.#watchDeadline()
+    if (!this.#hasLooked) this.#takeUp(containers)
     this.#tendProbes(containers)
     const nowMs = clock.wallMs()
     const observed = this.#observe(containers)
@@ -187,6 +189,18 @@ export class PodWorker {
     this.#report(this.#observe(containers), nowMs)
     this.#refreshVolumes(nowMs)
     this.#schedule(plan, nowMs)
+  }
+
+  /** The first look at what an earlier kubelet left. */
+  #takeUp(containers: readonly ContainerRecord[]): void {
+    this.#hasLooked = true
+    for (const { containerName, attempt, createdAtMs } of containers) {
+      const backoff = backoffAfterRestarts(attempt, createdAtMs)
+      const known = this.#crashBackoffs.get(containerName)
+      if (backoff !== undefined && (known === undefined || known.delayMs < backoff.delayMs)) {
+        this.#crashBackoffs.set(containerName, backoff)
+      }
+    }
   }
 
   #observe(containers: readonly ContainerRecord[]): PodObservation {

@@ -189,5 +189,5 @@ export interface OciRuntime {
   /** Hears of every container that changes by itself. `undefined`: something may have been missed, list again. */
   subscribe(onChange: (podUid: string | undefined) => void): { close(): void }
   /** Releases watches; containers go on. */
-  close(): void
+  close(): Promise<void>
 }
