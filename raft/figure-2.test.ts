@@ -3,7 +3,6 @@
  * Where Skedia does more than the paper says (pre-vote, hints), the claim still holds and is shown.
  */
 import t from 'tap'
-import { silentLog } from '../platform/log.ts'
 import { seededRandom } from '../platform/random.ts'
 import { initialConfState } from './conf-change.ts'
 import type { Message } from './message.ts'
@@ -54,7 +53,7 @@ class Subject {
     }
     const restored = { ...fresh, hardState, entries: entries(1, ...terms) }
     const random = seededRandom(1n)
-    this.node = new RawNode({ id: me, core, random, trace: silentLog, restored, nowMs: 0 })
+    this.node = new RawNode({ id: me, core, random, restored, nowMs: 0 })
   }
 
   /** Everything but the disk's answer happens. */
@@ -333,7 +332,6 @@ void t.test('followers: election timeouts are spread', async (t) => {
       id: me,
       core,
       random: seededRandom(seed),
-      trace: silentLog,
       restored,
       nowMs: 0,
     })
@@ -359,7 +357,7 @@ void t.test('candidates: on conversion the term rises, the vote is the own, and 
 void t.test('candidates: votes of a majority make a leader; the same voter twice is one vote', async (t) => {
   const five = ['1', '2', '3', '4', '5'].map(toMemberId)
   const restored = freshlyRestored(initialConfState(five))
-  const node = new RawNode({ id: me, core, random: seededRandom(1n), trace: silentLog, restored, nowMs: 0 })
+  const node = new RawNode({ id: me, core, random: seededRandom(1n), restored, nowMs: 0 })
   const answer = (from: string, isPre: boolean) =>
     node.step(
       { type: 'vote-response', from: toMemberId(from), to: me, term: toTerm(1), isPre, isGranted: true },

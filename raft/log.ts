@@ -53,6 +53,8 @@ export class RaftLog {
   #handedIndex: LogIndex
   #pending: PendingAppend[] = []
   #sequence = 0
+  /** What the held entries weigh. */
+  #bytes = 0
 
   /** Everything given here was read from the disk, so it is stable. */
   constructor(restored: {
@@ -63,6 +65,7 @@ export class RaftLog {
   }) {
     this.#offset = restored.offset
     this.#entries = [...restored.entries]
+    this.#bytes = bytesOf(this.#entries)
     this.#stableIndex = this.lastIndex
     this.#handedIndex = this.lastIndex
     const { appliedIndex } = restored
@@ -103,6 +106,11 @@ export class RaftLog {
   /** Since when the oldest hand-over has been waiting for the disk; undefined when none is. */
   get oldestPendingSinceMs(): number | undefined {
     return this.#pending[0]?.sinceMs
+  }
+
+  /** What the held entries weigh in memory, and about as much in the WAL. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   get hasUnhanded(): boolean {
@@ -149,6 +157,7 @@ export class RaftLog {
         () => `entry of term ${entry.term} after one of term ${this.lastTerm}`,
       )
       this.#entries.push(entry)
+      this.#bytes += entryOverheadBytes + entry.data.length
     }
   }
 
@@ -234,6 +243,18 @@ export class RaftLog {
     return entries
   }
 
+  /** The least index after which the entries weigh at most `bytesMax`. */
+  indexBefore(bytesMax: number): LogIndex {
+    let bytes = 0
+    let kept = this.#entries.length
+    while (kept > 0) {
+      bytes += entryOverheadBytes + (this.#entries[kept - 1]?.data.length ?? 0)
+      if (bytes > bytesMax) break
+      kept -= 1
+    }
+    return toLogIndex(this.#offset.index + kept)
+  }
+
   /** Forgets entries up to `index`, which must be applied. Nothing happens when they are gone already. */
   compactTo(index: LogIndex): void {
     if (index <= this.#offset.index) return
@@ -243,6 +264,7 @@ export class RaftLog {
     )
     const term = defined(this.termAt(index), `term of entry ${index}`)
     this.#entries = this.#entries.slice(index - this.#offset.index)
+    this.#bytes = bytesOf(this.#entries)
     this.#offset = { index, term }
   }
 
@@ -254,6 +276,7 @@ export class RaftLog {
     )
     this.#offset = position
     this.#entries = []
+    this.#bytes = 0
     this.#commitIndex = position.index
     this.#appliedIndex = position.index
     this.#stableIndex = position.index
@@ -268,6 +291,7 @@ export class RaftLog {
     )
     const keep = toLogIndex(index - 1)
     this.#entries.length = keep - this.#offset.index
+    this.#bytes = bytesOf(this.#entries)
     this.#stableIndex = toLogIndex(Math.min(this.#stableIndex, keep))
     this.#handedIndex = toLogIndex(Math.min(this.#handedIndex, keep))
     for (const pending of this.#pending) pending.lastIndex = toLogIndex(Math.min(pending.lastIndex, keep))
@@ -287,4 +311,10 @@ export class RaftLog {
     }
     return end > start ? this.#entries.slice(start, end) : []
   }
+}
+
+function bytesOf(entries: readonly Entry[]): number {
+  let bytes = 0
+  for (const entry of entries) bytes += entryOverheadBytes + entry.data.length
+  return bytes
 }

@@ -6,7 +6,6 @@
  * Whatever they do, `check` must hold after every step. Source of the invariants: Raft paper, Figure 3.
  */
 import { assert, defined } from '../platform/assert.ts'
-import { silentLog } from '../platform/log.ts'
 import { seededRandom } from '../platform/random.ts'
 import { initialConfState } from './conf-change.ts'
 import type { Message } from './message.ts'
@@ -131,7 +130,6 @@ export class RawCluster {
       id,
       core: this.options.core,
       random: seededRandom(this.options.seed).fork(`${id} life ${member.lives}`),
-      trace: silentLog,
       nowMs: this.nowMs,
       restored: {
         hardState: disk.hardState,

@@ -9,7 +9,6 @@
  * Source: Raft paper; Ready and its contract follow etcd-io/raft's doc.go with asynchronous storage writes.
  */
 import { assert, unreachable } from '../platform/assert.ts'
-import type { Log } from '../platform/log.ts'
 import type { Random } from '../platform/random.ts'
 import type { ConfChange } from './conf-change.ts'
 import { changeMembership, checkConfState, decodeConfChange } from './conf-change.ts'
@@ -120,7 +119,6 @@ export class RawNode {
     readonly id: MemberId
     readonly core: CoreOptions
     readonly random: Random
-    readonly trace: Log
     readonly restored: Restored
     readonly nowMs: number
   }) {
@@ -136,7 +134,6 @@ export class RawNode {
       options: options.core,
       random,
       log,
-      trace: options.trace,
       term: hardState.term,
       vote: hardState.vote,
       role: {

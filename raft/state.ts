@@ -7,7 +7,6 @@
  * followers cannot be written down.
  */
 import { defined } from '../platform/assert.ts'
-import type { Log } from '../platform/log.ts'
 import type { Random } from '../platform/random.ts'
 import type { RaftLog } from './log.ts'
 import type { Message } from './message.ts'
@@ -98,7 +97,6 @@ export interface RaftState {
   readonly options: CoreOptions
   readonly random: Random
   readonly log: RaftLog
-  readonly trace: Log
   term: Term
   vote: MemberId | undefined
   role: Role

@@ -99,11 +99,21 @@ void t.test(
   async (t) => {
     let durable = 0
     let stream = Number.MAX_SAFE_INTEGER
+    let logBytes = 0
+    let before = 0
     const released: number[] = []
     const asked: ((error: Error | undefined) => void)[] = []
     const checkpoints = new Checkpoints({
       snapshotEntries: 100,
+      snapshotBytes: 1000,
       catchUpEntries: 50,
+      catchUpBytes: 1000,
+      log: {
+        get bytes() {
+          return logBytes
+        },
+        indexBefore: () => toLogIndex(before),
+      },
       durableIndex: () => toLogIndex(durable),
       oldestStreamIndex: () => toLogIndex(stream),
       checkpoint: (done) => void asked.push(done),
@@ -126,6 +136,14 @@ void t.test(
     checkpoints.applied(toLogIndex(400))
     asked[2]?.(new Error('disk'))
     t.same(released, [50, 60, -1], 'after a failure the log stays')
+    // A few large entries do as well as many small ones.
+    stream = Number.MAX_SAFE_INTEGER
+    logBytes = 1000
+    before = 405
+    durable = 410
+    checkpoints.applied(toLogIndex(410))
+    asked[3]?.(undefined)
+    t.equal(released.at(-1), 405, 'and the last 50 entries go too when they weigh too much')
   },
 )
 

@@ -26,6 +26,7 @@ import type {
 } from '../raft-node.ts'
 import type { DiskWrite, RawNode, Ready } from '../raw-node.ts'
 import type { SnapshotMeta, StateMachine } from '../state-machine.ts'
+import type { LeaderRole } from '../state.ts'
 import { longestElectionTimeoutMs } from '../state.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { MemberId } from '../types.ts'
@@ -74,6 +75,8 @@ export class Driver implements RaftNode {
   readonly #sender: SnapshotSender
   readonly #tasks: TaskGroup
   #timer: Timer | undefined
+  /** Proposals accepted since the metric was last told. */
+  #accepted = 0
   #isPumping = false
   #isPumpScheduled = false
   #lastChange: LeadershipChange | undefined
@@ -90,8 +93,8 @@ export class Driver implements RaftNode {
     this.#tasks = new TaskGroup((error) => this.#fatal(error))
     this.#reads = new Reads(clock, tuning.readTimeoutMs)
     this.#checkpoints = new Checkpoints({
-      snapshotEntries: tuning.snapshotEntries,
-      catchUpEntries: tuning.catchUpEntries,
+      ...tuning,
+      log: core.status().log,
       durableIndex: () => stateMachine.durableIndex(),
       oldestStreamIndex: () => this.#sender.oldestIndex(),
       checkpoint: (done) => stateMachine.checkpoint((error) => this.#run(() => done(error))),
@@ -131,8 +134,12 @@ export class Driver implements RaftNode {
     if (this.#state !== 'running')
       return { accepted: false, reason: 'closing', leaderId: this.#core.status().leaderId }
     const result = this.#core.propose(data)
-    this.#parts.metrics.proposals.add(1, { outcome: result.accepted ? 'accepted' : result.reason })
-    if (result.accepted) this.#schedulePump()
+    if (result.accepted) {
+      this.#accepted += 1
+      this.#schedulePump()
+    } else {
+      this.#parts.metrics.proposals.add(1, { outcome: result.reason })
+    }
     return result
   }
 
@@ -167,13 +174,8 @@ export class Driver implements RaftNode {
 
   status(): RaftStatus {
     const { term, role, leaderId, confState, log } = this.#core.status()
+    const { latencies } = this.#parts.wal
     const nowMs = this.#nowMs()
-    const progress =
-      role.kind !== 'leader'
-        ? []
-        : [...role.progress].map(([id, { matchIndex, state, heardMs }]) => {
-            return { id, matchIndex, state, silentMs: Math.round(nowMs - heardMs) }
-          })
     return {
       id: this.id,
       role: role.kind,
@@ -184,9 +186,14 @@ export class Driver implements RaftNode {
       lastIndex: log.lastIndex,
       firstIndex: log.firstIndex,
       confState,
-      fsyncP99Ms: this.#parts.wal.latencies.quantile(0.99),
-      progress,
       lastChange: this.#lastChange,
+      // Asked for by people, not by the hot path that only wants the role.
+      get fsyncP99Ms() {
+        return latencies.quantile(0.99)
+      },
+      get progress() {
+        return role.kind === 'leader' ? progressOf(role, nowMs) : []
+      },
     }
   }
 
@@ -259,6 +266,8 @@ export class Driver implements RaftNode {
       return
     }
     this.#isPumping = true
+    if (this.#accepted > 0) this.#parts.metrics.proposals.add(this.#accepted, { outcome: 'accepted' })
+    this.#accepted = 0
     try {
       const context = this.#reads.take()
       if (context !== undefined) this.#core.readIndex(context)
@@ -423,4 +432,10 @@ export class Driver implements RaftNode {
     })
     fatal(error instanceof Error ? error : new Error(String(error)))
   }
+}
+
+function progressOf(leader: LeaderRole, nowMs: number): RaftStatus['progress'] {
+  return [...leader.progress].map(([id, { matchIndex, state, heardMs }]) => {
+    return { id, matchIndex, state, silentMs: Math.round(nowMs - heardMs) }
+  })
 }

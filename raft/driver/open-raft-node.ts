@@ -126,7 +126,6 @@ function createDriver(
     id,
     core: coreOptions(tuning),
     random: powers.random.fork('raft'),
-    trace: powers.log,
     restored,
     nowMs: powers.clock.monotonicMs(),
   })

@@ -18,10 +18,14 @@ export interface RaftTuning {
   readonly maxUncommittedBytes: number
   /** Committed entries are applied in portions of about this size, with other events in between. */
   readonly maxApplyBytes: number
-  /** A checkpoint is asked for whenever so many entries were applied since the last durable one. */
+  /** A checkpoint is asked for whenever so many entries were applied since the last one, … */
   readonly snapshotEntries: number
-  /** Entries kept behind the durable index, so that a follower that was away for a while needs no snapshot. */
+  /** … or so many bytes of them: the log is held in memory. */
+  readonly snapshotBytes: number
+  /** Entries kept behind the durable index, so that a follower that was away for a while needs no snapshot, … */
   readonly catchUpEntries: number
+  /** … as long as they weigh no more than this. */
+  readonly catchUpBytes: number
   readonly walSegmentBytes: number
   readonly snapshotChunkBytes: number
   /** A read that no leader could confirm by then fails. */
@@ -37,7 +41,9 @@ export const defaultTuning: RaftTuning = {
   maxUncommittedBytes: 64 * 1024 * 1024,
   maxApplyBytes: 256 * 1024,
   snapshotEntries: 10_000,
+  snapshotBytes: 16 * 1024 * 1024,
   catchUpEntries: 5000,
+  catchUpBytes: 8 * 1024 * 1024,
   walSegmentBytes: 8 * 1024 * 1024,
   snapshotChunkBytes: 256 * 1024,
   readTimeoutMs: 4000,
