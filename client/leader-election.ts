@@ -21,7 +21,6 @@ import { formatMicroTime, sleep } from '../platform/clock.ts'
 import type { Component } from '../platform/powers.ts'
 import { TaskGroup } from '../platform/tasks.ts'
 import type { ApiClient, ClientPowers, ResourceClient } from './api-client.ts'
-import { Backoff } from './backoff.ts'
 
 export interface LeaderElectionTimings {
   /** A lease unchanged for this long may be taken. */
@@ -63,7 +62,6 @@ type ElectionPowers = Pick<ClientPowers, 'clock' | 'random' | 'log' | 'metrics'>
 }
 
 const acquireJitterFactor = 1.2
-const firstRetryMs = 100
 /** Between two attempts before the API has answered for the first time. */
 const firstContactMs = 100
 
@@ -141,22 +139,16 @@ class Elector {
     }
   }
 
-  /**
-   * Tries until the lease is ours. While another holds it each try waits a retry period and a draw; while
-   * the server is not there yet (a cluster that starts) the first tries come sooner.
-   */
   async #acquire(signal: AbortSignal): Promise<void> {
     const random = this.#powers.random.fork(`leader-election/${this.#options.identity}`)
-    const { retryPeriodMs } = this.#timings
-    const soon = new Backoff(random, {
-      baseMs: firstRetryMs,
-      maxMs: retryPeriodMs,
-      jitterFactor: acquireJitterFactor,
-    })
     while (!signal.aborted) {
       if (await this.#tryHold(signal)) return
-      const isHeld = this.holder !== undefined && this.holder !== this.#options.identity
-      const pauseMs = isHeld ? retryPeriodMs * (1 + random.float() * acquireJitterFactor) : soon.nextMs()
+      // While the API has never answered there is no holder to be polite to: at a cluster's start the lease
+      // should be taken as soon as an apiserver is there.
+      const periodMs = this.#observed
+        ? this.#timings.retryPeriodMs
+        : Math.min(firstContactMs, this.#timings.retryPeriodMs)
+      const pauseMs = periodMs * (1 + random.float() * acquireJitterFactor)
       await sleep(this.#powers.clock, pauseMs, signal).catch(() => {})
     }
   }
