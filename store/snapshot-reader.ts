@@ -24,13 +24,12 @@ export function openSnapshotReader(options: SnapshotReaderOptions): SnapshotRead
   const encoder = new SnapshotEncoder()
   const point = encodeStatePoint(state, { withLeases: true })
   const places = state.mvcc.places()
-  let next = 0
+  const order = places.inOrder()
   let part: 'state' | 'records' | 'end' | 'over' = 'state'
   const nextRecord = () => {
-    const place = places[next]
-    if (place === undefined) return undefined
-    next += 1
-    return { place, record: readRecord(snapshot, place, path) }
+    const next = order.next()
+    if (next.done) return undefined
+    return { place: next.value, record: readRecord(snapshot, next.value, path) }
   }
   return {
     meta: { index, term, confState },

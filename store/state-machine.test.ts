@@ -427,7 +427,7 @@ void t.test('a flipped bit met while serving stops the member rather than be ser
   bench.host.kill()
   const again = await bench.open()
   apply(again, wal.slice(again.applied().index))
-  const place = again.state.mvcc.places().at(-1)
+  const place = [...again.state.mvcc.places().inOrder()].at(-1)
   again.backend.write([{ key: placeKey(place ?? { main: 2, sub: 0 }), value: bytes('x'.repeat(80)) }])
   t.throws(() => picture(again), { code: 'corrupt' })
   t.match(bench.world.violations, [{ message: /fatal.*checksum/ }])

@@ -91,7 +91,7 @@ async function breakThings(cluster: ClusterFixture, random: Random, rounds: numb
 
 async function breakOne(cluster: ClusterFixture, victim: FixtureMember, random: Random): Promise<void> {
   const { world } = cluster
-  switch (random.int(4)) {
+  switch (random.int(6)) {
     case 0:
       cluster.kill(victim)
       return
@@ -103,6 +103,10 @@ async function breakOne(cluster: ClusterFixture, victim: FixtureMember, random: 
       await world.run(random.int(1500))
       world.resume(victim.process)
       return
+    case 3:
+    case 4:
+      await cutOff(cluster, victim, random)
+      return
     default:
       await cluster.settle(
         defined(victim.member, 'member')
@@ -110,6 +114,20 @@ async function breakOne(cluster: ClusterFixture, victim: FixtureMember, random: 
           .catch(() => {}),
       )
   }
+}
+
+/** Silences links of a member for a while: from it, to it or both, to some hosts or all. */
+async function cutOff(cluster: ClusterFixture, victim: FixtureMember, random: Random): Promise<void> {
+  const { world } = cluster
+  const { links } = world.network
+  const direction = random.int(3)
+  for (const host of ['m1', 'm2', 'm3', 'c1', 'c2', 'c3', 'c4']) {
+    if (host === victim.name || random.int(4) === 0) continue
+    if (direction !== 0) links.cut(victim.name, host)
+    if (direction !== 1) links.cut(host, victim.name)
+  }
+  await world.run(random.int(4000))
+  links.healAll()
 }
 
 /** One run of clients against a cluster that is being broken; what was found wrong, in words. */

@@ -204,7 +204,7 @@ void t.test('places lists every record once, by revision', (t) => {
     }))
     real.txn({ compare: [], success: puts, failure: [] })
   }
-  const places = real.state.mvcc.places().map(({ main, sub }) => [main, sub])
+  const places = [...real.state.mvcc.places().inOrder()].map(({ main, sub }) => [main, sub])
   const wanted = real.changes.flatMap(({ revision, changes }) =>
     changes.map((_change, sub) => [revision, sub]),
   )

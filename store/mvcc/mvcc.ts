@@ -12,11 +12,12 @@
  * Source: etcd server/storage/mvcc; deviations: the index counts (O(log n) `count`), and no walk of all
  * keys at compaction: superseded records queue up in the order in which they become garbage.
  */
-import { assert, defined } from '../../platform/assert.ts'
+import { assert } from '../../platform/assert.ts'
 import { Compactor } from './compactor.ts'
 import type { KeyRange } from './key.ts'
 import { LeaseKeys } from './lease-keys.ts'
 import { OrderedIndex } from './ordered-index.ts'
+import { PlaceList } from './place-list.ts'
 import {
   encodeRecord,
   type RecordFields,
@@ -224,28 +225,16 @@ export class Mvcc {
     this.#compactor.compactRevision = this.#compactRevision
   }
 
-  /** The place of every record held, by revision. O(n log n). */
-  places(): readonly RecordPlace[] {
-    const mains = new Float64Array(this.#index.size + this.#compactor.pendingCount)
-    const later: RecordPlace[] = []
-    let firsts = 0
+  /** The place of every record held. */
+  places(): PlaceList {
+    const list = new PlaceList(this.#index.size + this.#compactor.pendingCount)
+    const add = (main: number, sub: number) => list.add(main, sub)
     this.#index.visitAll({ start: '', end: undefined }, (_key, slot) => {
-      this.#table.visit(slot, ({ main, sub }) => {
-        if (sub > 0 || firsts === mains.length) later.push({ main, sub })
-        else mains[firsts++] = main
-      })
+      this.#table.visit(slot, add)
       return true
     })
-    const places: RecordPlace[] = []
-    later.sort((a, b) => a.main - b.main || a.sub - b.sub)
-    let next = 0
-    for (const main of mains.subarray(0, firsts).sort()) {
-      for (; next < later.length && (later[next]?.main ?? 0) < main; next += 1) {
-        places.push(defined(later[next], 'place'))
-      }
-      places.push({ main, sub: 0 })
-    }
-    return places.concat(later.slice(next))
+    list.sort()
+    return list
   }
 
   /** Checks the index's invariants. For tests. */

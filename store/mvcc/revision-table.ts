@@ -131,10 +131,15 @@ export class RevisionTable {
   }
 
   /** Every record of a slot, newest last. */
-  visit(slot: number, visit: (place: PlacedRevision) => void): void {
-    const history = this.#history.get(slot) ?? []
-    for (let i = 0; i < history.length / cellsPerRevision; i += 1) visit(placedAt(history, i))
-    visit(this.newest(slot))
+  visit(slot: number, visit: (main: number, sub: number) => void): void {
+    const history = this.#history.get(slot)
+    if (history) {
+      for (let i = 0; i < history.length; i += cellsPerRevision) {
+        const sub = history[i + 1] ?? 0
+        visit(history[i] ?? 0, sub < 0 ? -1 - sub : sub)
+      }
+    }
+    visit(this.main(slot), this.#sub[slot] ?? 0)
   }
 }
 

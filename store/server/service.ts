@@ -40,8 +40,9 @@ export interface ServiceLimits {
   /** Records' bytes beyond which puts are refused with `no-space`; deletes and compaction go on. */
   readonly quotaBytes: number
   readonly requestTimeoutMs: number
-  /** One page of a range at most. */
+  /** One page of a range at most, in bytes and in keys: a page must not hold up the event loop. */
   readonly pageBytesMax: number
+  readonly pageKeysMax: number
 }
 
 export const defaultLimits: ServiceLimits = {
@@ -50,6 +51,7 @@ export const defaultLimits: ServiceLimits = {
   quotaBytes: 8 * 1024 * 1024 * 1024,
   requestTimeoutMs: 7_000,
   pageBytesMax: 1024 * 1024,
+  pageKeysMax: 1_000,
 }
 
 export interface ServiceOptions {
@@ -198,8 +200,10 @@ export class StoreService {
   range(request: PagedRange, answer: Answer<RangeAnswer>): void {
     this.#read(request.serializable ?? false, answer, () => {
       const { mvcc } = this.#options.machine.state
+      const { pageKeysMax, pageBytesMax } = this.#options.limits
       checkRevision(mvcc, request.revision ?? 0)
-      return { revision: mvcc.revision, ...mvcc.range(toQuery(request, this.#options.limits.pageBytesMax)) }
+      const limit = Math.min(request.limit || pageKeysMax, pageKeysMax)
+      return { revision: mvcc.revision, ...mvcc.range(toQuery({ ...request, limit }, pageBytesMax)) }
     })
   }
 
