@@ -7,7 +7,7 @@
 import type { Powers } from '../platform/powers.ts'
 import { sleep } from '../platform/clock.ts'
 import { messageOf } from '../platform/assert.ts'
-import type { Listener } from '../platform/network.ts'
+import type { HttpHandler, Listener } from '../platform/network.ts'
 import { TaskGroup } from '../platform/tasks.ts'
 import { createAdmission } from './admission/catalog.ts'
 import { Authenticator } from './authn/authenticator.ts'
@@ -41,19 +41,31 @@ const bootstrapRetryMs = 300
 
 /**
  * Starts one replica.
- * @throws NetworkError when an address cannot be bound; nothing is left running then
+ * @throws NetworkError when an address cannot be bound, RangeError on a bad service range; nothing is left running then
  */
 export async function startApiserver(powers: Powers, config: ApiserverConfig): Promise<Apiserver> {
   const log = powers.log.child({ apiserver: config.name })
   const tasks = new TaskGroup((error, name) => log.error('a background task failed', { task: name, error }))
-  const parts = buildParts({ ...powers, log }, config, tasks)
+  try {
+    const parts = buildParts({ ...powers, log }, config, tasks)
+    const listeners = await listenAll(powers, config, handlerOf(parts))
+    startTasks(parts)
+    return componentOf(parts, listeners)
+  } catch (error) {
+    await tasks.close()
+    throw error
+  }
+}
+
+function handlerOf(parts: Parts): HttpHandler {
+  const { powers, config } = parts
   const documents: Documents = {
     discovery: new Discovery(powers.crypto, addressText(config)),
     openApi: new OpenApi(powers.crypto),
   }
-  const handler = createHandler({
+  return createHandler({
     clock: powers.clock,
-    log,
+    log: powers.log,
     random: powers.random.fork('audit-id'),
     metrics: powers.metrics,
     authenticator: new Authenticator(parts.tokens),
@@ -66,9 +78,6 @@ export async function startApiserver(powers: Powers, config: ApiserverConfig): P
         : serveNonResource(parts, documents, exchange),
     routeUpgrade: (exchange) => serveUpgrade(parts, exchange),
   })
-  const listeners = await listenAll(powers, config, handler, tasks)
-  startTasks(parts)
-  return componentOf(parts, listeners)
 }
 
 function buildParts(powers: Powers, config: ApiserverConfig, tasks: TaskGroup): Parts {
@@ -118,8 +127,7 @@ function addressText(config: ApiserverConfig): string {
 async function listenAll(
   powers: Powers,
   config: ApiserverConfig,
-  handler: ReturnType<typeof createHandler>,
-  tasks: TaskGroup,
+  handler: HttpHandler,
 ): Promise<readonly Listener[]> {
   const listeners: Listener[] = []
   try {
@@ -128,7 +136,6 @@ async function listenAll(
     return listeners
   } catch (error) {
     await Promise.all(listeners.map((listener) => listener.close()))
-    await tasks.close()
     throw error
   }
 }

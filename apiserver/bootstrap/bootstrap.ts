@@ -3,12 +3,14 @@
  * objects, Service `kubernetes`. Every step is idempotent and compare-and-swapped, so any number of replicas
  * may run it at once; on a cluster that has everything it only reads.
  */
+import { configMaps } from '../../api/core/config-map.ts'
 import { namespaces } from '../../api/core/namespace.ts'
 import { services } from '../../api/core/service.ts'
 import { flowSchemas } from '../../api/flowcontrol/flow-schema.ts'
 import { priorityLevelConfigurations } from '../../api/flowcontrol/priority-level-configuration.ts'
 import { anyKind } from '../../api/meta/kind-definition.ts'
 import { canonicalJson, isArray } from '../../api/meta/json.ts'
+import { serviceCIDRs } from '../../api/networking/service-cidr.ts'
 import { clusterRoleBindings } from '../../api/rbac/cluster-role-binding.ts'
 import { clusterRoles } from '../../api/rbac/cluster-role.ts'
 import { roleBindings } from '../../api/rbac/role-binding.ts'
@@ -51,6 +53,8 @@ export async function bootstrap(parts: Parts): Promise<void> {
     ensureAll(parts, anyKind(priorityLevelConfigurations), priorityLevelObjects()),
     ensureAll(parts, anyKind(flowSchemas), flowSchemaObjects()),
     ensureAll(parts, anyKind(services), [kubernetesService(parts)]),
+    ensureAll(parts, anyKind(serviceCIDRs), [serviceCidr(parts)]),
+    ensureAll(parts, anyKind(configMaps), [extensionAuthentication(parts)]),
   ])
 }
 
@@ -97,6 +101,26 @@ export function withDefaults(current: KubeObject, wanted: KubeObject, gathered: 
 
 function listOf(value: unknown): readonly unknown[] {
   return isArray(value) ? value : []
+}
+
+/** ServiceCIDR `kubernetes`: the range of Service addresses, for people and tools to see. */
+function serviceCidr(parts: Parts): KubeObject {
+  return asObject({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name: 'kubernetes' },
+    spec: { cidrs: [parts.config.serviceCidr] },
+  })
+}
+
+/** Where extension servers find the authority of client certificates. */
+function extensionAuthentication(parts: Parts): KubeObject {
+  return asObject({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+    data: { 'client-ca-file': parts.config.clientCa },
+  })
 }
 
 /** Service `default/kubernetes`: the first address of the range, port 443. */

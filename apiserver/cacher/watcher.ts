@@ -63,7 +63,7 @@ export class Watcher {
     if (this.#end !== 'open' || event.revision <= this.#options.afterRevision) return
     this.#sentRevision = event.revision
     if (!event.key.startsWith(this.#options.prefix)) return
-    const view = viewOf(event, this.#options.matches)
+    const view = this.#viewOf(event)
     if (view) this.#enqueue({ kind: 'event', ...view })
   }
 
@@ -104,6 +104,16 @@ export class Watcher {
     }
     this.#options.onClose(this)
     this.#wake()
+  }
+
+  /** An object that cannot be decoded ends this watch, not the cache. */
+  #viewOf(event: CacheEvent): WatcherEvent | undefined {
+    try {
+      return viewOf(event, this.#options.matches)
+    } catch {
+      this.close('reset')
+      return undefined
+    }
   }
 
   #enqueue(item: WatchItem): void {

@@ -177,5 +177,5 @@ export function isSameState(a: KubeObject, b: KubeObject): boolean {
 function comparable(object: KubeObject): unknown {
   const { resourceVersion: _resourceVersion, managedFields, ...meta } = object.metadata
   const fields = (managedFields ?? []).map(({ time: _time, ...entry }) => entry)
-  return JSON.parse(JSON.stringify({ ...object, metadata: { ...meta, managedFields: fields } }))
+  return { ...object, metadata: { ...meta, managedFields: fields } }
 }

@@ -2,12 +2,19 @@
  * Bytes from the store as objects: our JSON, or the protobuf envelope that kube-apiserver writes, told
  * apart by the first bytes.
  */
+import { decode, protobufMediaType } from '../../api/meta/codec.ts'
+import { parseApiVersion } from '../../api/meta/owner.ts'
+import { isEnvelope, openEnvelope } from '../../api/meta/protobuf.ts'
 import type { KubeObject } from '../../api/kind.ts'
 
 const decoder = new TextDecoder()
 
-/** @throws SyntaxError when the bytes are no object */
+/** @throws SyntaxError when the bytes are no object; ApiError for a protobuf message that is not known */
 export function parseObject(value: Uint8Array): KubeObject {
+  if (isEnvelope(value)) {
+    const { apiVersion, kind } = openEnvelope(value)
+    return decode(value, protobufMediaType, { ...parseApiVersion(apiVersion), kind }).object
+  }
   return asObject(JSON.parse(decoder.decode(value)))
 }
 

@@ -9,6 +9,7 @@ import type { HttpResponse } from '../../platform/network.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { Parts } from '../parts.ts'
 import { findSubresource } from '../subresources/catalog.ts'
+import { deprecationOf } from './deprecations.ts'
 import { createVerb } from './create.ts'
 import { deleteCollectionVerb, deleteVerb } from './delete.ts'
 import { getVerb } from './get.ts'
@@ -28,6 +29,8 @@ export async function serveResource(parts: Parts, exchange: Exchange): Promise<H
   if (kind.namespaced && info.namespace === '' && !isCrossNamespace(info.verb)) throw pageNotFound()
   if (!kind.namespaced && info.namespace !== '' && info.resource !== 'namespaces') throw pageNotFound()
   const request = { ...exchange, kind }
+  const deprecation = deprecationOf(kind)
+  if (deprecation !== undefined) exchange.warnings.push(deprecation)
   if (info.subresource !== '') return await serveSubresource(parts, request)
   if (!kind.verbs.some((verb) => verb === info.verb)) throw methodNotSupported(kind, info.verb)
   return await serveVerb(parts, request, asVerb(info.verb))
