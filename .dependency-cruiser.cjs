@@ -13,7 +13,8 @@ function only(room, allowed, comment, options = {}) {
   }
 }
 
-const test = '\\.test\\.ts$'
+/** Tests, and what only tests import. */
+const test = '\\.(test|fixture|conformance)\\.ts$|/testing/'
 const simulated = '^platform/sim/'
 
 module.exports = {
@@ -34,7 +35,7 @@ module.exports = {
     { name: 'cli-alone-imports-harness', severity: 'error', comment: 'Only cli/ may import the harness, and only harness/index.ts.', from: { pathNot: '^(cli|harness|tools)/' }, to: { path: '^harness/' } },
     { name: 'powers-only-in-platform', severity: 'error', comment: 'Sockets, files, processes and Node itself are powers: take them from platform/.', from: { pathNot: `^(platform|tools|bin|store/backend/level|kubelet/runtime/oci|harness/(e2e|bench|jepsen))/|${test}` }, to: { dependencyTypes: ['core'] } },
     { name: 'libraries-behind-powers', severity: 'error', comment: 'ws and level are reached through platform/ and store/backend/level.', from: { pathNot: `^(platform|store/backend/level)/|${test}` }, to: { path: 'node_modules/(ws|level|classic-level)/' } },
-    { name: 'no-simulation-in-production', severity: 'error', comment: 'Production code must not know that it is simulated.', from: { pathNot: `^(platform/sim|harness|tools)/|${test}|conformance` }, to: { path: simulated } },
+    { name: 'no-simulation-in-production', severity: 'error', comment: 'Production code must not know that it is simulated.', from: { pathNot: `^(platform/sim|harness|tools)/|${test}` }, to: { path: simulated } },
     { name: 'no-node-bodies-above-platform', severity: 'error', comment: 'Only entries (cli/) build real powers; the rooms get them handed in.', from: { pathNot: `^(platform|cli|tools|harness|bin)/|${test}` }, to: { path: '^platform/node/' } },
   ],
   options: {

@@ -106,7 +106,7 @@ async function runTap(
 function missingCapabilities(): readonly string[] {
   const missing: string[] = []
   if (process.getuid?.() !== 0) missing.push('root')
-  for (const program of ['runc', 'ip', 'nft']) {
+  for (const program of ['runc', 'ip', 'nft', 'iptables', 'nsenter', 'busybox', 'conntrack', 'bash']) {
     const found = ['/usr/bin', '/usr/sbin', '/sbin', '/bin', '/usr/local/bin', '/usr/local/sbin'].some(
       (folder) => existsSync(`${folder}/${program}`),
     )

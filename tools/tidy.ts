@@ -61,7 +61,8 @@ interface LineRule {
 
 const inProduction = (source: Source): boolean => !source.isTest && !source.isGenerated
 const abovePlatform = (source: Source): boolean =>
-  inProduction(source) && !/^(platform|tools|harness\/(bench|jepsen)|harness\/sim\/(main|worker)\.ts)/.test(source.path)
+  inProduction(source) &&
+  !/^(platform|tools|harness\/(bench|jepsen)|harness\/sim\/(main|worker)\.ts)/.test(source.path)
 
 const lineRules: readonly LineRule[] = [
   {
