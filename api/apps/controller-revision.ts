@@ -20,8 +20,8 @@ function controllerText(revision: ControllerRevision): string {
   if (revision.metadata === undefined) return none
   const owner = controllerOf(revision)
   if (owner === undefined) return none
-  const { group } = parseApiVersion(owner.apiVersion)
-  return `${owner.kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${owner.name}`
+  const { group } = parseApiVersion(owner.apiVersion ?? '')
+  return `${(owner.kind ?? '').toLowerCase()}${group === '' ? '' : `.${group}`}/${owner.name ?? ''}`
 }
 
 /** The resource `controllerrevisions`. */

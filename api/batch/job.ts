@@ -7,10 +7,11 @@ import { immutableProblems } from '../apps/workload-validation.ts'
 import { ageColumn, column, nameColumn, workloadColumns } from '../meta/columns.ts'
 import { isConditionTrue } from '../meta/conditions.ts'
 import type { FieldError } from '../meta/field-error.ts'
-import { required } from '../meta/field-error.ts'
+import { invalidValue, required } from '../meta/field-error.ts'
 import { withDefaults, withFields } from '../meta/json.ts'
+import { validateLabelSelector } from '../meta/label-selector-validation.ts'
 import { defineKind } from '../meta/kind-definition.ts'
-import { labelSelectorFrom, matchesLabels } from '../meta/selector.ts'
+import { matchesLabels, tryLabelSelectorFrom } from '../meta/selector.ts'
 import { humanDuration, parseTime } from '../meta/time.ts'
 import type { Job, JobSpec } from '../types.ts'
 import { setJobSpecDefaults, validateJobSpec } from './job-spec.ts'
@@ -54,12 +55,12 @@ function validate({ spec }: Job): readonly FieldError[] {
   if (spec === undefined) return [required('spec.template')]
   const problems = validateJobSpec(spec, 'spec')
   if (spec.selector === undefined) problems.push(required('spec.selector'))
-  else if (!matchesLabels(labelSelectorFrom(spec.selector), spec.template?.metadata?.labels)) {
-    problems.push({
-      type: 'FieldValueInvalid',
-      field: 'spec.template.metadata.labels',
-      message: `Invalid value: ${JSON.stringify(spec.template?.metadata?.labels ?? null)}: \`selector\` does not match template \`labels\``,
-    })
+  else problems.push(...validateLabelSelector(spec.selector, 'spec.selector'))
+  const selector = tryLabelSelectorFrom(spec.selector)
+  const labels = spec.template?.metadata?.labels
+  if (spec.selector !== undefined && selector !== undefined && !matchesLabels(selector, labels)) {
+    const text = '`selector` does not match template `labels`'
+    problems.push(invalidValue('spec.template.metadata.labels', labels, text))
   }
   return problems
 }

@@ -7,7 +7,7 @@ import type { FieldError } from '../meta/field-error.ts'
 import { duplicate, invalidValue, notSupported, required } from '../meta/field-error.ts'
 import { annotationProblems, labelProblems } from '../meta/labels.ts'
 import { dns1123LabelProblems, dns1123SubdomainProblems, qualifiedNameProblems } from '../meta/names.ts'
-import { labelSelectorFrom, matchesLabels } from '../meta/selector.ts'
+import { matchesLabels, tryLabelSelectorFrom } from '../meta/selector.ts'
 import type { Container, LabelSelector, PodSpec, PodTemplateSpec } from '../types.ts'
 import { validateContainer, validateHostPorts, validateResources } from './container-validation.ts'
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling-validation.ts'
@@ -175,7 +175,9 @@ export function validateWorkloadTemplate(
 ): FieldError[] {
   const problems: FieldError[] = []
   const labels = template?.metadata?.labels
-  if (!matchesLabels(labelSelectorFrom(selector), labels)) {
+  const compiled = tryLabelSelectorFrom(selector)
+  // A malformed selector is told of by who holds it.
+  if (compiled !== undefined && !matchesLabels(compiled, labels)) {
     problems.push(
       invalidValue(`${field}.metadata.labels`, labels ?? null, '`selector` does not match template `labels`'),
     )

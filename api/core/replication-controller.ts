@@ -8,6 +8,7 @@ import { ageColumn, column, formatLabels, nameColumn, workloadColumns } from '..
 import type { FieldError } from '../meta/field-error.ts'
 import { required } from '../meta/field-error.ts'
 import { withDefaults, withFields } from '../meta/json.ts'
+import { labelProblems } from '../meta/labels.ts'
 import { defineKind } from '../meta/kind-definition.ts'
 import type { ReplicationController, ReplicationControllerSpec } from '../types.ts'
 import { setPodTemplateDefaults } from './pod-spec-defaults.ts'
@@ -29,6 +30,7 @@ function validate({ spec }: ReplicationController): readonly FieldError[] {
     ...countProblems(spec?.replicas, 'spec.replicas'),
     ...countProblems(spec?.minReadySeconds, 'spec.minReadySeconds'),
   ]
+  problems.push(...labelProblems(spec?.selector, 'spec.selector'))
   if (Object.keys(selector).length === 0) problems.push(required('spec.selector'))
   if (spec?.template === undefined) problems.push(required('spec.template'))
   else problems.push(...validateWorkloadTemplate(spec.template, { matchLabels: selector }, 'spec.template'))

@@ -1,8 +1,9 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { kubectlBodies } from '../testing/kubectl-bodies.ts'
 import type { FieldValidation } from './codec.ts'
 import { decode, encode, jsonMediaType, protobufMediaType, yamlMediaType } from './codec.ts'
-import { deepClone } from './json.ts'
+import { deepClone, deepEqual } from './json.ts'
 import { parseApiVersion } from './owner.ts'
 import { ApiError } from './status.ts'
 
@@ -171,6 +172,24 @@ void t.test('quantities are made canonical, as the server would write them', (t)
   t.end()
 })
 
+void t.test('times are made UTC, with the digits that their type has', (t) => {
+  const lease = { group: 'coordination.k8s.io', version: 'v1', kind: 'Lease' }
+  const body = {
+    metadata: { creationTimestamp: '2026-01-02T03:04:05.678+02:00' },
+    spec: { renewTime: '2026-01-02T03:04:05Z', acquireTime: '2026-01-02T03:04:05.1234567-01:00' },
+  }
+  t.match(decodeJson(JSON.stringify(body), lease).object, {
+    metadata: { creationTimestamp: '2026-01-02T01:04:05Z' },
+    spec: { renewTime: '2026-01-02T03:04:05.000000Z', acquireTime: '2026-01-02T04:04:05.123456Z' },
+  })
+  const bad = { spec: { renewTime: 'yesterday' } }
+  t.match(
+    refusal(() => decodeJson(JSON.stringify(bad), lease)),
+    { code: 400, message: /parsing time "yesterday"/ },
+  )
+  t.end()
+})
+
 void t.test('YAML is read as version 1.1: yes is true, 0644 is octal, times stay text', (t) => {
   const yaml =
     'spec:\n  hostNetwork: yes\n  volumes:\n  - name: v\n    configMap: {name: c, defaultMode: 0644}\nmetadata:\n  annotations: {at: 2026-01-02T03:04:05Z}\n'
@@ -218,5 +237,53 @@ void t.test('a custom resource keeps its fields; only its metadata is checked', 
     kind: 'Widget',
   })
   t.equal(refusal(() => encode(read.object, protobufMediaType)).code, 406)
+  t.end()
+})
+
+const fieldNames = fc.constantFrom(
+  ...[
+    'metadata',
+    'spec',
+    'status',
+    'template',
+    'containers',
+    'name',
+    'labels',
+    'ports',
+    'env',
+    'resources',
+    'limits',
+  ],
+  ...[
+    'replicas',
+    'selector',
+    'strategy',
+    'rollingUpdate',
+    'maxSurge',
+    'annotations',
+    'creationTimestamp',
+    '__proto__',
+  ],
+)
+const anyJson = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 6, withCrossShrink: true },
+    fc.constantFrom(null, true, 0, 1.5, -1, '', 'x', '1Gi', '2026-01-02T03:04:05Z'),
+    fc.array(tie('value'), { maxLength: 3 }),
+    fc.dictionary(fieldNames, tie('value'), { maxKeys: 4 }),
+  ),
+})).value
+
+void t.test('any JSON is read as an object or refused with 400, and what was read reads as itself', (t) => {
+  const property = fc.property(anyJson, fc.constantFrom(deployment, pod), (value, gvk) => {
+    const text = JSON.stringify(value)
+    try {
+      const once = decodeJson(text, gvk, 'Ignore').object
+      return deepEqual(decodeJson(JSON.stringify(once), gvk, 'Strict').object, once)
+    } catch (error) {
+      return error instanceof ApiError && error.code === 400
+    }
+  })
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 500 }))
   t.end()
 })

@@ -10,7 +10,7 @@ import { isArray, isObject, trusted } from './json.ts'
 import { QuantityError, formatQuantity, parseQuantity } from './quantity.ts'
 import type { Definition, FieldSchema, ScalarKind, TypeSchema } from './schema.ts'
 import { definitionOf } from './schema.ts'
-import { parseTime } from './time.ts'
+import { formatTime, parseTime } from './time.ts'
 
 /** A value of the wrong type: the whole object is refused. The message is what Go's decoder says. */
 export class FieldTypeError extends Error {
@@ -111,7 +111,22 @@ function decodeTimeText(value: unknown, type: TypeSchema, place: Place): string 
       `parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(value)} as "2006"`,
     )
   }
-  return value
+  return type.kind === 'time' ? wholeSeconds(value) : wholeMicroseconds(value)
+}
+
+const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
+const microTimeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/
+
+/** A time as it is written back: in UTC, without fractions. */
+function wholeSeconds(text: string): string {
+  return timeForm.test(text) ? text : formatTime(parseTime(text) ?? 0)
+}
+
+/** A MicroTime as it is written back: in UTC, with six digits. */
+function wholeMicroseconds(text: string): string {
+  if (microTimeForm.test(text)) return text
+  const digits = (/\.(\d+)/.exec(text)?.[1] ?? '').padEnd(6, '0').slice(0, 6)
+  return `${formatTime(parseTime(text) ?? 0).slice(0, -1)}.${digits}Z`
 }
 
 function decodeQuantityText(value: unknown): string {

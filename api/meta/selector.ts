@@ -209,6 +209,16 @@ export function labelSelectorFrom(selector: LabelSelector | undefined | null): S
   return newSelector(requirements)
 }
 
+/** The compiled selector, or undefined where the object is malformed. */
+export function tryLabelSelectorFrom(selector: LabelSelector | undefined): Selector | undefined {
+  try {
+    return labelSelectorFrom(selector)
+  } catch (error) {
+    if (error instanceof SelectorError) return undefined
+    throw error
+  }
+}
+
 /** A selector that asks for exactly these label values; an empty map selects everything. */
 export function selectorFromLabels(labels: Labels | undefined): Selector {
   return newSelector(
@@ -282,10 +292,6 @@ export function formatSelector(selector: Selector): string {
 
 /** A `LabelSelector` as a table shows it: `<none>` when empty, `<error>` when it is malformed. */
 export function formatLabelSelector(selector: LabelSelector | undefined): string {
-  try {
-    return formatSelector(labelSelectorFrom(selector)) || '<none>'
-  } catch (error) {
-    if (error instanceof SelectorError) return '<error>'
-    throw error
-  }
+  const compiled = tryLabelSelectorFrom(selector)
+  return compiled === undefined ? '<error>' : formatSelector(compiled) || '<none>'
 }

@@ -2,18 +2,22 @@
  * What every kind promises, whatever it is: defaults fill once, the defaulted smallest object is valid and
  * survives every encoding, columns and selectable fields work on anything. Run over the whole catalogue.
  */
+import fc from 'fast-check'
 import type { Test } from 'tap'
 import type { Kind, KubeObject } from '../kind.ts'
 import { decode, decodeValue, encode, protobufMediaType, yamlMediaType } from '../meta/codec.ts'
-import { deepClone, deepFreeze } from '../meta/json.ts'
+import { deepClone, deepEqual, deepFreeze } from '../meta/json.ts'
 import { apiVersionOf } from '../meta/owner.ts'
+import type { Definition } from '../meta/schema.ts'
 import { definitionByGvk, findDefinition } from '../meta/schema.ts'
+import { definitionArbitrary } from './schema-arbitrary.ts'
 import { sampleOf } from './samples.ts'
 
+const runsPerKind = 30
 const nowMs = Date.UTC(2026, 10, 21)
 
 /** The object as the server holds it after a create. */
-export function created(kind: Kind, object: KubeObject): KubeObject {
+function created(kind: Kind, object: KubeObject): KubeObject {
   const decoded = decodeValue(deepClone(object), kind, 'Strict').object
   return kind.setDefaults(kind.prepareForCreate(kind.setDefaults(decoded)))
 }
@@ -59,6 +63,32 @@ function checkTables(t: Test, kind: Kind): void {
   )
 }
 
+function touchAll(kind: Kind, object: KubeObject): void {
+  for (const column of kind.columns) column.cell(object, nowMs)
+  for (const text of Object.values(kind.selectableFields)) text(object)
+}
+
+/** Whatever fits the schema may be sent: nothing of the kind may throw on it, and defaults fill once. */
+function checkAnything(t: Test, kind: Kind, definition: Definition): void {
+  const body = definitionArbitrary(definition)
+  const property = fc.property(body, body, (a, b) => {
+    const [next, previous] = [a, b].map((fields) =>
+      created(kind, { metadata: {}, ...fields, apiVersion: apiVersionOf(kind), kind: kind.kind }),
+    )
+    if (next === undefined || previous === undefined) return false
+    kind.validate(next)
+    const changed = kind.setDefaults(kind.prepareForUpdate(next, previous))
+    kind.validateUpdate(changed, previous)
+    kind.validateStatusUpdate?.(changed, previous)
+    touchAll(kind, changed)
+    return deepEqual(kind.setDefaults(changed), changed)
+  })
+  t.doesNotThrow(
+    () => fc.assert(property, { numRuns: runsPerKind }),
+    'nothing that fits the schema makes it throw',
+  )
+}
+
 /** The promises of one kind. */
 export function checkKind(t: Test, kind: Kind): void {
   const definition = findDefinition(kind.definition)
@@ -69,4 +99,5 @@ export function checkKind(t: Test, kind: Kind): void {
   checkDefaults(t, kind)
   checkEncodings(t, kind)
   checkTables(t, kind)
+  if (definition !== undefined) checkAnything(t, kind, definition)
 }
