@@ -21,6 +21,8 @@ export interface Body {
 }
 
 export interface CallOptions {
+  /** Which apiserver; default `a1`. */
+  readonly server?: string
   readonly user?: string
   readonly groups?: readonly string[]
   readonly headers?: Readonly<Record<string, string>>
@@ -44,7 +46,7 @@ export class ServerWorld {
   readonly #simulation: Simulation
   readonly store: MemoryStore
   readonly #clients = new Map<string, HttpClient>()
-  #server: Apiserver | undefined
+  readonly #servers: Apiserver[] = []
 
   constructor(simulation: Simulation, store = new MemoryStore()) {
     this.#simulation = simulation
@@ -52,15 +54,22 @@ export class ServerWorld {
     this.store = store
   }
 
-  /** Starts the apiserver and waits until it is ready. */
-  async start(): Promise<this> {
-    const { powers } = this.world.startProcess({ name: 'a1', machine: this.world.machine('a1') })
+  /** Starts an apiserver and waits until it is ready. */
+  async start(name = 'a1'): Promise<this> {
+    const server = await this.settle(this.launch(name))
+    await this.world.runUntil(() => server.isReady(), 10_000)
+    return this
+  }
+
+  /** Starts an apiserver; the world must run for it to come up. */
+  async launch(name: string): Promise<Apiserver> {
+    const { powers } = this.world.startProcess({ name, machine: this.world.machine(name) })
     const key = this.#simulation.tokenKey('service accounts')
-    const starting = startApiserver(powers, {
-      name: 'a1',
-      bindAddresses: [{ host: 'a1', port: 6443 }],
-      advertiseAddress: { host: '10.0.0.1', port: 6443 },
-      tls: this.#simulation.identity(authority, 'apiserver'),
+    const server = await startApiserver(powers, {
+      name,
+      bindAddresses: [{ host: name, port: 6443 }],
+      advertiseAddress: { host: `10.0.0.${name.slice(1)}`, port: 6443 },
+      tls: this.#simulation.identity(authority, `apiserver ${name}`),
       clientCa: authority,
       store: this.store,
       serviceAccountKey: { privateKey: key.privateKey, publicKeys: [key.publicKey] },
@@ -71,9 +80,18 @@ export class ServerWorld {
       serviceCidr: '10.96.0.0/16',
       clusterDomain: 'cluster.local',
     })
-    this.#server = await this.settle(starting)
-    await this.world.runUntil(() => this.#server?.isReady() === true, 10_000)
-    return this
+    this.#servers.push(server)
+    return server
+  }
+
+  /** Powers on a machine of the world: for what a test puts beside the apiserver. */
+  powersOn(machine: string): Powers {
+    return this.world.startProcess({ name: machine, machine: this.world.machine(machine) }).powers
+  }
+
+  /** An identity of the cluster's authority. */
+  identity(commonName: string, organizations: readonly string[] = []): TlsIdentity {
+    return this.#simulation.identity(authority, commonName, organizations)
   }
 
   /** Runs the world until a promise settles. */
@@ -89,7 +107,7 @@ export class ServerWorld {
   }
 
   async close(): Promise<void> {
-    if (this.#server) await this.settle(this.#server.close())
+    for (const server of this.#servers) await this.settle(server.close())
   }
 
   /** The open body of a response: for watches. */
@@ -97,7 +115,7 @@ export class ServerWorld {
     const response = await this.settle(
       this.#client(options).request({
         method,
-        url: `https://a1:6443${path}`,
+        url: `https://${options.server ?? 'a1'}:6443${path}`,
         headers: options.headers ?? {},
       }),
     )
@@ -110,7 +128,7 @@ export class ServerWorld {
     const answer = async (): Promise<Answer> => {
       const response = await this.#client(options).request({
         method,
-        url: `https://a1:6443${path}`,
+        url: `https://${options.server ?? 'a1'}:6443${path}`,
         headers: { 'content-type': 'application/json', ...options.headers },
         ...(body === undefined ? {} : { body: text }),
       })
