@@ -11,7 +11,7 @@ import type { Random } from '../platform/random.ts'
 import type { RaftLog } from './log.ts'
 import type { Message } from './message.ts'
 import * as joint from './quorum/joint.ts'
-import type { LeadershipChange, RaftRole } from './raft-node.ts'
+import type { LeadershipChange } from './raft-node.ts'
 import type { SnapshotMeta } from './state-machine.ts'
 import type { Progress } from './tracker/progress.ts'
 import type { ConfState, LogIndex, MemberId, Term } from './types.ts'
@@ -123,10 +123,6 @@ export function emptyOutbox(): Outbox {
   return { messages: [], promises: [], readStates: [], snapshotsToSend: [], install: undefined, changes: [] }
 }
 
-export function roleName(role: Role): RaftRole {
-  return role.kind
-}
-
 /** Who leads, as far as this member knows. */
 export function leaderIdOf(state: RaftState): MemberId | undefined {
   if (state.role.kind === 'leader') return state.id
@@ -159,7 +155,7 @@ export function longestElectionTimeoutMs(options: CoreOptions): number {
 
 /** Notes a change of role, term or leader for status, log and metrics. */
 export function noteChange(state: RaftState, reason: string): void {
-  const change = { term: state.term, leaderId: leaderIdOf(state), role: roleName(state.role), reason }
+  const change = { term: state.term, leaderId: leaderIdOf(state), role: state.role.kind, reason }
   state.outbox.changes.push(change)
 }
 

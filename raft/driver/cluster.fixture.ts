@@ -15,7 +15,7 @@ import { FakeDisk, FakeStateMachine } from './state-machine.fixture.ts'
 import type { RaftTuning } from './tuning.ts'
 
 /** Small logs and segments, so that a short run sees checkpoints, releases and snapshots. */
-export const smallTuning: Partial<RaftTuning> = {
+const smallTuning: Partial<RaftTuning> = {
   walSegmentBytes: 16 * 1024,
   snapshotEntries: 100,
   catchUpEntries: 50,

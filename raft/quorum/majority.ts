@@ -10,7 +10,7 @@ import { toLogIndex } from '../types.ts'
 export type VoteResult = 'won' | 'lost' | 'pending'
 
 /** The smallest number of members that is more than half of `count`. */
-export function majorityOf(count: number): number {
+function majorityOf(count: number): number {
   return Math.floor(count / 2) + 1
 }
 

@@ -13,11 +13,11 @@
  */
 import { crc32c } from '../../platform/crc32c.ts'
 
-export const segmentVersion = 1
+const segmentVersion = 1
 export const segmentHeaderBytes = 32
 export const frameHeaderBytes = 16
 /** No writer makes a larger frame; a larger length found on disk is damage. */
-export const framePayloadBytesMax = 256 * 1024 * 1024
+const framePayloadBytesMax = 256 * 1024 * 1024
 
 const magic = new TextEncoder().encode('SKEDIAWL')
 
