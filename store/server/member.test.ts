@@ -353,3 +353,50 @@ void t.test('a follower tells clients where the leader takes them', async (t) =>
     t.same(known, { id: leader.member?.id, name: leader.name, clientHost: leader.name, clientPort: 2379 })
   }
 })
+
+void t.test('a restarted member shows no revision older than its last life did', async (t) => {
+  const cluster = new ClusterFixture({ seed: 16n })
+  await cluster.start()
+  const client = cluster.client()
+  for (let i = 0; i < 10; i += 1) await cluster.settle(client.txn(putOf('a', `${i}`)))
+  await cluster.world.run(500)
+  for (const member of cluster.members) cluster.kill(member)
+  const [first, second] = cluster.members
+  await cluster.restart(defined(first, 'm1'))
+  const alone = cluster.client('alone', ['m1'])
+  const read = () => cluster.settle(alone.range({ key: bytes('a'), serializable: true }, { timeoutMs: 1500 }))
+  await t.rejects(read(), { code: 'timeout' }, 'without a quorum its log cannot be replayed')
+  await cluster.restart(defined(second, 'm2'))
+  await cluster.world.run(1000)
+  t.equal((await read()).revision, 11)
+  t.same(cluster.world.violations, [])
+})
+
+void t.test('a client whose links go silent moves its watch and its reads to other members', async (t) => {
+  const cluster = new ClusterFixture({ seed: 17n })
+  await cluster.start()
+  const client = cluster.client()
+  const watch = client.watch({ key: bytes('k'), rangeEnd: bytes('l'), startRevision: 2 })
+  const seen: number[] = []
+  const reading = (async () => {
+    for (let batch = await watch.read(); batch; batch = await watch.read()) {
+      for (const { kv } of batch.events) seen.push(kv.modRevision)
+    }
+  })()
+  const other = cluster.client('other')
+  await cluster.settle(other.txn(putOf('k', '0')))
+  for (const host of ['m1', 'm2', 'm3']) {
+    cluster.world.network.links.cut('client', host)
+    cluster.world.network.links.cut(host, 'client')
+    await cluster.settle(other.txn(putOf('k', host)))
+    const found = await cluster.settle(client.range({ key: bytes('k') }))
+    t.same(text(defined(found.kvs[0], 'kv').value), host)
+    await cluster.world.run(4000)
+    cluster.world.network.links.healAll()
+    await cluster.world.run(3000)
+  }
+  watch.cancel()
+  await cluster.settle(reading)
+  t.same(seen, [2, 3, 4, 5])
+  t.same(cluster.world.violations, [])
+})

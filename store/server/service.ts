@@ -37,6 +37,8 @@ export type Answer<T> = (result: T | StoreError | NotLeader) => void
 export interface ServiceLimits {
   readonly proposalsMax: number
   readonly proposalBytesMax: number
+  /** Applied bytes that LevelDB has not taken yet, at most, before puts are refused. */
+  readonly backendBytesMax: number
   /** Records' bytes beyond which puts are refused with `no-space`; deletes and compaction go on. */
   readonly quotaBytes: number
   readonly requestTimeoutMs: number
@@ -48,6 +50,7 @@ export interface ServiceLimits {
 export const defaultLimits: ServiceLimits = {
   proposalsMax: 10_000,
   proposalBytesMax: 64 * 1024 * 1024,
+  backendBytesMax: 64 * 1024 * 1024,
   quotaBytes: 8 * 1024 * 1024 * 1024,
   requestTimeoutMs: 7_000,
   pageBytesMax: 1024 * 1024,
@@ -270,7 +273,14 @@ export class StoreService {
 
   #checkSpace(): void {
     const { machine, limits } = this.#options
-    if (machine.backend.status().isFull) {
+    const { isFull, pendingBytes } = machine.backend.status()
+    if (pendingBytes > limits.backendBytesMax) {
+      throw new StoreError(
+        'too-many-requests',
+        `the disk of member ${this.#options.self.name} is behind by ${pendingBytes} bytes; try again later`,
+      )
+    }
+    if (isFull) {
       throw new StoreError(
         'no-space',
         `the disk of member ${this.#options.self.name} is full: writes are refused, reads go on`,
