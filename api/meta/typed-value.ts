@@ -8,7 +8,7 @@
  * Source: sigs.k8s.io/structured-merge-diff typed (tofieldset.go, compare.go, merge.go, remove.go).
  */
 import type { FieldSet } from './field-set.ts'
-import { emptySet, leafSet } from './field-set.ts'
+import { emptySet, formatPath, leafSet } from './field-set.ts'
 import type { JsonObject } from './json.ts'
 import { canonicalJson, deepEqual, isArray, isObject, setField } from './json.ts'
 import type { FieldSchema, TypeSchema } from './schema.ts'
@@ -100,6 +100,42 @@ function childrenOf(value: unknown, typed: Typed, shape: Shape): ReadonlyMap<str
       add(`v:${canonicalJson(item)}`, item, { type: { kind: 'any' }, field: undefined })
   }
   return children
+}
+
+function itemProblems(
+  list: readonly unknown[],
+  shape: Shape & { kind: 'list' },
+  path: readonly string[],
+): string[] {
+  const seen = new Set<string>()
+  const problems: string[] = []
+  for (const item of list) {
+    const omitted = shape.keys.find(
+      (key) =>
+        (isObject(item) ? item[key] : undefined) === undefined && keyDefault(shape.item, key) === undefined,
+    )
+    const element = itemElement(item, shape.keys, shape.item)
+    if (omitted !== undefined) {
+      problems.push(
+        `${formatPath(path)}: element ${list.indexOf(item)}: associative list with keys has an element that omits key field ${JSON.stringify(omitted)} (and doesn't have default value)`,
+      )
+    } else if (seen.has(element)) {
+      problems.push(`${formatPath(path)}: duplicate entries for key ${formatPath([element])}`)
+    }
+    seen.add(element)
+  }
+  return problems
+}
+
+/** Why an intent cannot be applied: list items that cannot be told apart. */
+export function ambiguities(value: unknown, typed: Typed, path: readonly string[] = []): readonly string[] {
+  const shape = shapeOf(value, typed)
+  if (shape.kind === 'atomic') return []
+  const own = shape.kind === 'list' && isArray(value) ? itemProblems(value, shape, path) : []
+  const inner = [...childrenOf(value, typed, shape).values()].flatMap((child) =>
+    ambiguities(child.value, child.typed, [...path, child.element]),
+  )
+  return [...own, ...inner]
 }
 
 /** The fields that a value sets: leaves, empty containers, and the items of associative lists. */

@@ -4,7 +4,10 @@ import type { KubeObject } from '../../kind.ts'
 import { parseFieldSet, formatFieldSet, isEmptySet, intersectSets } from '../field-set.ts'
 import { deepClone, deepEqual, trusted } from '../json.ts'
 import { managersOf, updateManagedFields, updateManagersMax } from '../managed-fields.ts'
+import { definitionArbitrary } from '../../testing/schema-arbitrary.ts'
+import { definitionOf } from '../schema.ts'
 import { ApiError } from '../status.ts'
+import { mergeValues, typedRoot } from '../typed-value.ts'
 import { applyServerSide } from './apply.ts'
 
 const definition = 'io.k8s.api.apps.v1.Deployment'
@@ -300,3 +303,79 @@ void t.test('once its only applier applies nothing, nothing of it is left', (t) 
   t.pass('held for every drawn case')
   t.end()
 })
+
+void t.test('items that cannot be told apart are refused, with the list and the key', (t) => {
+  const twice = deployment(template([web, { name: 'web', image: 'other' }]), {
+    name: 'web',
+    namespace: 'default',
+  })
+  t.throws(() => apply(twice), {
+    code: 400,
+    message:
+      'failed to create typed patch object (default/web; apps/v1, Kind=Deployment): errors:\n  .spec.template.spec.containers: duplicate entries for key [name="web"]',
+  })
+  const account = trusted<KubeObject>({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'a' },
+    secrets: [{ kind: 'Secret' }],
+  })
+  const definition = 'io.k8s.api.core.v1.ServiceAccount'
+  const nameless = () =>
+    applyServerSide({
+      live: undefined,
+      applied: account,
+      definition,
+      manager: 'm',
+      apiVersion: 'v1',
+      subresource: '',
+      force: false,
+      nowMs,
+    })
+  t.throws(nameless, { code: 400, message: /\.secrets: element 0: .* omits key field "name"/ })
+  t.end()
+})
+
+function isAmbiguous(run: () => unknown): boolean {
+  try {
+    run()
+    return false
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 400) return true
+    throw error
+  }
+}
+
+for (const name of ['apps.v1.Deployment', 'core.v1.Service', 'core.v1.Pod']) {
+  const full = `io.k8s.api.${name}`
+  void t.test(`any ${name} that can be applied is applied whole, and only once`, (t) => {
+    const any = definitionArbitrary(definitionOf(full)).map((fields) =>
+      trusted<KubeObject>({
+        ...fields,
+        apiVersion: 'v1',
+        kind: 'K',
+        metadata: { ...trusted<object>(fields['metadata'] ?? {}), managedFields: undefined },
+      }),
+    )
+    const options = { definition: full, apiVersion: 'v1', subresource: '', nowMs }
+    const property = fc.property(any, any, (first, second) => {
+      const start = () =>
+        applyServerSide({ ...options, live: undefined, applied: first, manager: 'one', force: false })
+      if (isAmbiguous(start)) return true
+      const live = start()
+      const next = () => applyServerSide({ ...options, live, applied: second, manager: 'two', force: true })
+      if (isAmbiguous(next)) return true
+      const merged = next()
+      const again = applyServerSide({
+        ...options,
+        live: merged,
+        applied: second,
+        manager: 'two',
+        force: false,
+      })
+      return again === merged && deepEqual(mergeValues(merged, second, typedRoot(full)), merged)
+    })
+    t.doesNotThrow(() => fc.assert(property, { numRuns: 200 }))
+    t.end()
+  })
+}

@@ -23,7 +23,7 @@ import { isSameManager, managersOf, withManagers, withoutUnmanaged } from '../ma
 import { applyConflict, badRequest } from '../status.ts'
 import { formatTime } from '../time.ts'
 import type { Typed } from '../typed-value.ts'
-import { compareValues, fieldsOf, mergeValues, removeFields, typedRoot } from '../typed-value.ts'
+import { ambiguities, compareValues, fieldsOf, mergeValues, removeFields, typedRoot } from '../typed-value.ts'
 import type { StatusCause } from '../../types.ts'
 
 export interface ApplyOptions extends Writer {
@@ -105,6 +105,15 @@ function refuseManagedFields(applied: KubeObject): void {
   }
 }
 
+function refuseAmbiguous(applied: KubeObject, typed: Typed): void {
+  const problems = ambiguities(applied, typed)
+  if (problems.length === 0) return
+  const { apiVersion, kind, metadata } = applied
+  const subject = `${metadata.namespace ?? ''}/${metadata.name ?? ''}; ${apiVersion}, Kind=${kind}`
+  const list = problems.map((problem) => `\n  ${problem}`).join('')
+  throw badRequest(`failed to create typed patch object (${subject}): errors:${list}`)
+}
+
 /**
  * The object after the intent was applied, its managed fields up to date. Gives `live` itself (the same
  * reference) when nothing changes.
@@ -115,6 +124,7 @@ export function applyServerSide(options: ApplyOptions): KubeObject {
   refuseManagedFields(options.applied)
   const typed = typedRoot(definition)
   const applied = withoutIgnored(options.applied, options.ignoredFields ?? [])
+  refuseAmbiguous(applied, typed)
   const self = { manager, operation: 'Apply' as const, apiVersion, subresource }
   const managers = live === undefined ? [] : managersOf(live)
   const previous = managers.find((known) => isSameManager(known, self))
