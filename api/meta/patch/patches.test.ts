@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { deepClone, deepEqual, deepFreeze, isObject } from '../json.ts'
+import { definitionArbitrary } from '../../testing/schema-arbitrary.ts'
 import { definitionOf } from '../schema.ts'
 import { ApiError } from '../status.ts'
 import { applyJsonPatch, jsonPatchOperationsMax } from './json-patch.ts'
@@ -261,3 +262,22 @@ void t.test('the same strategic merge patch twice changes nothing the second tim
   t.pass('held for every drawn case')
   t.end()
 })
+
+for (const name of ['apps.v1.Deployment', 'core.v1.Service', 'core.v1.Node', 'core.v1.Pod']) {
+  void t.test(`any two ${name} merge, and merging twice is merging once`, (t) => {
+    const definition = definitionOf(`io.k8s.api.${name}`)
+    const any = definitionArbitrary(definition)
+    const property = fc.property(any, any, (object, patch) => {
+      try {
+        const live = applyStrategicMergePatch<unknown>({}, object, definition)
+        const once = applyStrategicMergePatch(deepFreeze(deepClone(live)), patch, definition)
+        return deepEqual(applyStrategicMergePatch(once, patch, definition), once)
+      } catch (error) {
+        // Items without their merge key are refused.
+        return error instanceof ApiError && error.code === 400
+      }
+    })
+    t.doesNotThrow(() => fc.assert(property, { numRuns: 200 }))
+    t.end()
+  })
+}
