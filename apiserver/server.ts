@@ -37,7 +37,9 @@ import { serveResource } from './verbs/resource.ts'
 const requestTimeoutMsDefault = 60_000
 const compactionIntervalMsDefault = 5 * 60_000
 const kubeletConnectTimeoutMs = 5_000
-const bootstrapRetryMs = 300
+/** Replicas that start at once may get into one another's way for a moment. */
+const bootstrapRetryMsMin = 30
+const bootstrapRetryMsMax = 1_000
 
 /**
  * Starts one replica.
@@ -152,6 +154,7 @@ function startTasks(parts: Parts): void {
 
 async function bootstrapUntilDone(parts: Parts, signal: AbortSignal): Promise<void> {
   const { clock, log } = parts.powers
+  let retryMs = bootstrapRetryMsMin
   while (!signal.aborted) {
     try {
       await bootstrap(parts)
@@ -159,8 +162,9 @@ async function bootstrapUntilDone(parts: Parts, signal: AbortSignal): Promise<vo
       log.info('bootstrap objects are in place')
       return
     } catch (error) {
-      log.warn('bootstrap is not done, trying again', { error: messageOf(error) })
-      await sleep(clock, bootstrapRetryMs, signal)
+      log.info('bootstrap is not done, trying again', { error: messageOf(error) })
+      await sleep(clock, retryMs, signal)
+      retryMs = Math.min(retryMs * 2, bootstrapRetryMsMax)
     }
   }
 }
