@@ -6,7 +6,7 @@
 import { messageOf } from '../../platform/assert.ts'
 import { DiskError } from '../../platform/disk.ts'
 import { FilesError } from '../../platform/files.ts'
-import { type Address, formatAddress, type Listener, NetworkError } from '../../platform/network.ts'
+import { type Listener, NetworkError } from '../../platform/network.ts'
 import { watchParent } from '../../platform/node/parent.ts'
 import { createNodePowers, installFatalHandlers } from '../../platform/node/powers.ts'
 import type { Component, Powers } from '../../platform/powers.ts'
@@ -118,21 +118,20 @@ export function startError(name: string, error: unknown): CliError {
 }
 
 function diagnose(error: unknown): { code: ErrorCode; fixes: readonly { command: string; why?: string }[] } {
-  const osCode =
-    error instanceof NetworkError || error instanceof DiskError || error instanceof FilesError
-      ? error.code
-      : ''
-  switch (osCode) {
+  switch (codeOf(error)) {
     case 'EADDRINUSE':
       return { code: 'E_PORT_IN_USE', fixes: [{ command: 'ss -ltnp', why: 'who holds it' }] }
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
+    case 'unwritable':
       return { code: 'E_DIR_UNWRITABLE', fixes: [{ command: 'ls -ld <the path above>', why: 'who owns it' }] }
     case 'ENOSPC':
     case 'EDQUOT':
+    case 'no-space':
       return { code: 'E_DISK_FULL', fixes: [{ command: 'df -h', why: 'free some, then start again' }] }
     case 'ELOCKED':
+    case 'locked':
       return {
         code: 'E_ALREADY_RUNNING',
         fixes: [{ command: 'skedia ls', why: 'the clusters of this machine' }],
@@ -141,21 +140,20 @@ function diagnose(error: unknown): { code: ErrorCode; fixes: readonly { command:
       return isDataError(error)
         ? {
             code: 'E_DATA',
-            fixes: [{ command: 'docs/errors.md#e_data', why: 'nothing was changed on disk' }],
+            fixes: [{ command: 'skedia status', why: 'the others go on while they are a majority' }],
           }
         : { code: 'E_COMPONENT', fixes: [] }
   }
 }
 
-/** Errors of raft and store about what lies on disk. */
-function isDataError(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    /corrupt|foreign|another cluster|identity|checksum|crc/i.test(`${error.name} ${error.message}`)
-  )
+/** The operating system's code, or that of the store's own errors. */
+function codeOf(error: unknown): string {
+  if (error instanceof NetworkError || error instanceof DiskError || error instanceof FilesError)
+    return error.code
+  return isDataError(error) && error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
-/** `https://127.0.0.1:2379` of an address. */
-export function urlOf(address: Address): string {
-  return `https://${formatAddress(address)}`
+/** Errors of raft and store about what lies on disk, by the names that they carry. */
+function isDataError(error: unknown): boolean {
+  return error instanceof Error && ['WalError', 'DataDirectoryError', 'BackendError'].includes(error.name)
 }

@@ -21,6 +21,8 @@ export interface ReadyEvent {
   readonly members: number
   readonly apiservers: readonly string[]
   readonly missing: readonly string[]
+  /** Why, where a log says it. */
+  readonly reasons: Readonly<Record<string, string>>
   readonly timedOut: boolean
   readonly readyMs: number
 }
@@ -31,8 +33,9 @@ export function readyEvent(running: {
   readonly dir: string
   readonly readiness: { readonly missing: readonly string[]; readonly timedOut: boolean }
   readonly readyMs: number
+  readonly reasons: Readonly<Record<string, string>>
 }): ReadyEvent {
-  const { cluster, dir, readiness, readyMs } = running
+  const { cluster, dir, readiness, readyMs, reasons } = running
   return {
     v: 1,
     type: readiness.missing.length === 0 && !readiness.timedOut ? 'ready' : 'degraded',
@@ -44,6 +47,7 @@ export function readyEvent(running: {
     members: cluster.shape.members,
     apiservers: processesOfKind(cluster, 'apiserver').map((spec) => spec.name),
     missing: readiness.missing,
+    reasons,
     timedOut: readiness.timedOut,
     readyMs,
   }
@@ -58,7 +62,10 @@ function bannerText(form: OutputForm, event: ReadyEvent): string {
   const strong = (text: string) => (form === 'colour' ? paint('bold', text) : text)
   const flag = event.name === 'skedia' ? '' : ` --name ${event.name}`
   const missing = event.missing.map((name) =>
-    row(form === 'colour' ? paint('red', 'Missing') : 'Missing', `${name}: skedia logs ${name}${flag}`),
+    row(
+      form === 'colour' ? paint('red', 'Missing') : 'Missing',
+      `${name}: ${event.reasons[name] ?? `skedia logs ${name}${flag}`}`,
+    ),
   )
   const lines = [
     '',
@@ -66,7 +73,7 @@ function bannerText(form: OutputForm, event: ReadyEvent): string {
     row('Kubeconfig', event.kubeconfig),
     row('Data', `${event.dir}, kept when you stop`),
     row('Pods', podsText(event.runtime)),
-    row('Tolerates', `losing ${Math.floor((event.members - 1) / 2)} of ${event.members} members`),
+    row('Tolerates', `losing ${tolerated(event)} of ${event.members} members`),
     ...missing,
     row(
       event.type === 'ready' ? 'Ready in' : 'Not ready in',
@@ -78,6 +85,12 @@ function bannerText(form: OutputForm, event: ReadyEvent): string {
     '',
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** A member that is missing is one that may not be lost any more. */
+function tolerated(event: ReadyEvent): number {
+  const missing = event.missing.filter((name) => /^m\d+$/.test(name)).length
+  return Math.max(0, Math.floor((event.members - 1) / 2) - missing)
 }
 
 function row(label: string, text: string): string {

@@ -20,7 +20,7 @@ import type { Shell } from '../shell.ts'
 import { writeControlFile } from './control-file.ts'
 import { listenControl } from './control-server.ts'
 import { endLeftovers } from './leftovers.ts'
-import { trimLogs } from './log-files.ts'
+import { lastError, trimLogs } from './log-files.ts'
 import { awaitReady, type Readiness } from './readiness.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -45,6 +45,8 @@ export interface RunningCluster {
   readonly supervisor: Supervisor
   readonly readiness: Readiness
   readonly readyMs: number
+  /** Of what is missing, the reason, where its log has one. */
+  readonly reasons: Readonly<Record<string, string>>
   /** Stops processes and pods, in order, and releases the directory; state stays on disk. */
   stop(): Promise<void>
   /** Kills everything at once. */
@@ -99,6 +101,7 @@ export async function bringUp(options: BringUpOptions): Promise<RunningCluster> 
       supervisor,
       readiness,
       readyMs: Math.round(powers.clock.monotonicMs() - startMs),
+      reasons: reasonsOf(options, readiness.missing),
       stop: async () => {
         await stop(true)
         await endPods(powers, { cluster, dir })
@@ -153,6 +156,15 @@ async function prepare(
   steps.done('certificates', pki.issued > 0 ? `3 authorities, ${pki.issued} issued` : `${pki.kept} kept`)
   steps.done('network', networkDetail(cluster))
   return cluster
+}
+
+function reasonsOf(options: BringUpOptions, missing: readonly string[]): Readonly<Record<string, string>> {
+  const { logs } = clusterPaths(options.dir)
+  const reasons = missing.flatMap((name) => {
+    const reason = lastError(options.powers.files, `${logs}/${name}.log`)
+    return reason === undefined ? [] : [[name, reason] as const]
+  })
+  return Object.fromEntries(reasons)
 }
 
 async function firstImages(options: BringUpOptions): Promise<void> {

@@ -26,6 +26,17 @@ export function lastLines(files: Files, path: string, count: number): readonly s
   return lines.slice(-count)
 }
 
+/** Why a process ended, by the last error in its log; undefined when it says nothing. */
+export function lastError(files: Files, path: string): string | undefined {
+  const errors = lastLines(files, path, 20).flatMap((line) => {
+    const parsed = parseLogLine(line)
+    return parsed?.level === 'error' ? [parsed] : []
+  })
+  const last = errors.at(-1)
+  const found = last?.fields['found']
+  return typeof found === 'string' ? found : (last?.error ?? last?.msg)
+}
+
 /** What a log line says, for people. A line that is no JSON is shown as it is. */
 export function renderLogLine(line: string): string {
   const parsed = parseLogLine(line)
