@@ -1,5 +1,6 @@
 /** Every controller, one line each, sorted by upstream's name. */
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts'
+import { daemonSetController } from './daemonset/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption.ts'
 import { endpointsController, endpointSliceController } from './endpoints/controller.ts'
@@ -19,6 +20,7 @@ import { ttlAfterFinishedController } from './ttl-after-finished.ts'
 
 export const controllers: readonly Controller[] = [
   clusterRoleAggregationController,
+  daemonSetController,
   deploymentController,
   disruptionController,
   endpointsController,
