@@ -69,6 +69,7 @@ export const apiServices = defineKind<APIService>({
   definition: 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService',
   categories: ['api-extensions'],
   storagePath: 'apiregistration.k8s.io/apiservices',
+  nameFormat: 'path-segment',
   hasStatus: true,
   updatesUnconditionally: false,
   setDefaults,
