@@ -5,8 +5,10 @@
  */
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Log } from '../../platform/log.ts'
+import type { Metrics } from '../../platform/metrics.ts'
 import { StoreError } from '../client/store-client.ts'
 import type { StoreMachine } from '../state-machine.ts'
+import { createServerMetrics, type ServerFacts } from './metrics.ts'
 import type { StoreService } from './service.ts'
 
 const tickMs = 250
@@ -32,6 +34,7 @@ export class Chores {
   readonly #clock: Clock
   readonly #log: Log
   readonly #options: ChoreOptions
+  readonly #tellMetrics: (facts: ServerFacts) => void
   readonly #timers = new Map<string, Timer>()
   #lastTickMs: number
   #lastProgressMs: number
@@ -40,7 +43,11 @@ export class Chores {
   #isExpiring = false
   #isClosed = false
 
-  constructor(powers: { readonly clock: Clock; readonly log: Log }, options: ChoreOptions) {
+  constructor(
+    powers: { readonly clock: Clock; readonly log: Log; readonly metrics: Metrics },
+    options: ChoreOptions,
+  ) {
+    this.#tellMetrics = createServerMetrics(powers.metrics)
     this.#clock = powers.clock
     this.#log = powers.log
     this.#options = options
@@ -88,6 +95,7 @@ export class Chores {
     if (!hasStalled) this.#keepLeases(nowMs)
     this.#keepWatches(nowMs, hasStalled)
     this.#collect(nowMs)
+    this.#tellMetrics(this.#options.service.facts())
     this.#after('tick', tickMs, () => this.#tick())
   }
 

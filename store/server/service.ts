@@ -18,6 +18,7 @@ import { decodeTxn, type PagedRange } from '../txn/txn-codec.ts'
 import { checkRequestSize, checkTxn, isReadOnly } from '../txn/validate.ts'
 import { WatchHub } from '../watch/watch-hub.ts'
 import { LeaseClock } from './lease-clock.ts'
+import type { ServerFacts } from './metrics.ts'
 import { Proposals } from './proposals.ts'
 import { Reads } from './reads.ts'
 
@@ -338,6 +339,20 @@ export class StoreService {
     this.onFlush()
     if (this.hub.behindCount === 0) return undefined
     return this.hub.canPump ? 0 : 10
+  }
+
+  /** For metrics. */
+  facts(): ServerFacts {
+    const { machine } = this.#options
+    return {
+      status: this.status(),
+      proposalsPending: this.#proposals.count,
+      watchers: this.hub.watcherCount,
+      watchersBehind: this.hub.behindCount,
+      leases: machine.state.leases.size,
+      keys: machine.state.mvcc.liveKeys,
+      isDiskFull: machine.backend.status().isFull,
+    }
   }
 
   status(): MemberStatus {

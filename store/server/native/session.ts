@@ -51,6 +51,8 @@ export class Session {
   readonly #connection: FrameConnection
   readonly #host: SessionHost
   readonly #watchers = new Map<number, Watcher>()
+  /** Watches whose first revision is being asked for, and whether progress was asked for meanwhile. */
+  readonly #starting = new Map<number, { wantsProgress: boolean }>()
   #outgoing: Message[] = []
   #outgoingBytes = 0
   #hasGreeted = false
@@ -69,6 +71,7 @@ export class Session {
     this.#isEnded = true
     for (const watcher of this.#watchers.values()) this.#host.service.hub.remove(watcher)
     this.#watchers.clear()
+    this.#starting.clear()
     this.#connection.close()
     this.#host.onEnd(this)
   }
@@ -158,10 +161,8 @@ export class Session {
         return this.#watch(id, message)
       case 'unwatch':
         return this.#unwatch(id)
-      case 'progress': {
-        const watcher = this.#watchers.get(id)
-        return watcher && service.hub.requestProgress(watcher)
-      }
+      case 'progress':
+        return this.#progress(id)
       case 'ping':
         return this.#send(['done', id], 8)
       default:
@@ -188,8 +189,10 @@ export class Session {
   }
 
   #watch(id: number, message: Message): void {
-    if (this.#watchers.has(id)) throw new StoreError('invalid-argument', `watch ${id} is there already`)
-    if (this.#watchers.size >= watchesMax) {
+    if (this.#watchers.has(id) || this.#starting.has(id)) {
+      throw new StoreError('invalid-argument', `watch ${id} is there already`)
+    }
+    if (this.#watchers.size + this.#starting.size >= watchesMax) {
       throw new StoreError(
         'too-many-requests',
         `this connection has ${watchesMax} watches, which is the most`,
@@ -208,14 +211,26 @@ export class Session {
       this.#startWatch(id, { ...options, startRevision })
       return
     }
+    const starting = { wantsProgress: false }
+    this.#starting.set(id, starting)
     this.#host.service.watchStart((start) => {
+      if (this.#starting.get(id) !== starting) return
+      this.#starting.delete(id)
       if (start instanceof StoreError || start instanceof NotLeader) this.#fail(id, start)
       else this.#startWatch(id, { ...options, startRevision: start })
+      if (starting.wantsProgress) this.#progress(id)
     })
   }
 
+  #progress(id: number): void {
+    const watcher = this.#watchers.get(id)
+    const starting = this.#starting.get(id)
+    if (watcher) this.#host.service.hub.requestProgress(watcher)
+    if (starting) starting.wantsProgress = true
+  }
+
   #startWatch(id: number, options: WatchOptions): void {
-    if (this.#isEnded || this.#watchers.has(id)) return
+    if (this.#isEnded) return
     this.#send(['watched', id, options.startRevision], 16)
     const watcher = this.#host.service.hub.add(options, {
       isReady: () => this.#connection.bufferedBytes() + this.#outgoingBytes < watchBrakeBytes,
@@ -230,6 +245,7 @@ export class Session {
   }
 
   #unwatch(id: number): void {
+    this.#starting.delete(id)
     const watcher = this.#watchers.get(id)
     if (!watcher) return
     this.#watchers.delete(id)
