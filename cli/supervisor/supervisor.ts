@@ -239,7 +239,12 @@ export class Supervisor {
     this.#options.powers.clock.setTimer(0, () => {
       this.#isRemembering = false
       const running = this.views().flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]))
-      rememberChildren(this.#options.powers, clusterPaths(this.#options.dir).children, running)
+      try {
+        rememberChildren(this.#options.powers, clusterPaths(this.#options.dir).children, running)
+      } catch (error) {
+        // A full disk must not end a running cluster; the next change tries again.
+        this.#options.powers.log.warn('the processes could not be written down', { error })
+      }
     })
   }
 }
