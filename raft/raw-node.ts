@@ -24,7 +24,7 @@ import { RaftLog } from './log.ts'
 import type { Message } from './message.ts'
 import * as joint from './quorum/joint.ts'
 import type { LeadershipChange, ProposeResult } from './raft-node.ts'
-import { flushReads } from './read-index.ts'
+import { dropReads, flushReads } from './read-index.ts'
 import { advanceCommit, peerUnreachable, sendAppends } from './replication.ts'
 import { stepCandidate, tickCandidate } from './roles/candidate.ts'
 import { stepFollower, tickFollower } from './roles/follower.ts'
@@ -55,6 +55,9 @@ export interface Restored {
   /** As of `appliedIndex`. */
   readonly confState: ConfState
 }
+
+/** A larger command would not fit into a frame to a peer; whoever proposes must have refused it long before. */
+const entryBytesMax = 16 * 1024 * 1024
 
 /**
  * What is to be done, in this order of fields. Handle one Ready wholly before asking for the next. Readies
@@ -200,6 +203,7 @@ export class RawNode {
 
   /** Appends a command if this member leads. It leaves with the next `ready()`. */
   propose(data: Uint8Array): ProposeResult {
+    assert(data.length <= entryBytesMax, () => `a command of ${data.length} bytes exceeds ${entryBytesMax}`)
     const state = this.#state
     const { role } = state
     const refuse = (reason: 'not-leader' | 'transferring' | 'busy'): ProposeResult => {
@@ -235,6 +239,11 @@ export class RawNode {
   /** Asks for a read index; `context` comes back once in `readStates`, perhaps under another leader. */
   readIndex(context: number): void {
     this.#state.reads.waiting.push(context)
+  }
+
+  /** Nobody waits for these reads any more; they may still come back in `readStates`. */
+  dropReads(contexts: ReadonlySet<number>): void {
+    dropReads(this.#state, contexts)
   }
 
   /** Campaigns at once, as if the election timeout had passed. For tests and operators. */

@@ -107,6 +107,16 @@ export function requeueForwarded(state: RaftState): void {
   state.reads.waiting = [...forwarded.contexts, ...state.reads.waiting]
 }
 
+/** Nobody waits for these contexts any more: what has not been asked yet need not be. */
+export function dropReads(state: RaftState, contexts: ReadonlySet<number>): void {
+  state.reads.waiting = state.reads.waiting.filter((context) => !contexts.has(context))
+  const { role } = state
+  if (role.kind !== 'leader') return
+  role.readQueue = role.readQueue.filter(
+    (request) => request.kind !== 'own' || !contexts.has(request.context),
+  )
+}
+
 /** Leadership is gone: own reads wait for the next leader; peers ask again by themselves. */
 export function requeueLeaderReads(state: RaftState, leader: LeaderRole): void {
   const requests = [...(leader.readRound?.requests ?? []), ...leader.readQueue]

@@ -80,6 +80,7 @@ export class Driver implements RaftNode {
   #isPumping = false
   #isPumpScheduled = false
   #lastChange: LeadershipChange | undefined
+  #hadLeader = false
   #transferWaiters: TransferWaiter[] = []
   #state: 'running' | 'ended' = 'running'
   #closing: Promise<void> | undefined
@@ -365,7 +366,10 @@ export class Driver implements RaftNode {
     metrics.term.set(term)
     metrics.isLeader.set(role === 'leader' ? 1 : 0)
     metrics.hasLeader.set(leaderId === undefined ? 0 : 1)
-    powers.log.info('raft leadership changed', { ...change })
+    // Candidacies without end, where a quorum is missing, are no news.
+    const isNews = role === 'leader' || leaderId !== undefined || this.#hadLeader
+    this.#hadLeader = leaderId !== undefined
+    powers.log[isNews ? 'info' : 'debug']('raft leadership changed', { ...change })
     if (role !== 'leader' && leaderId !== undefined) {
       for (const { resolve, timer } of this.#transferWaiters.splice(0)) {
         timer.cancel()
@@ -393,7 +397,8 @@ export class Driver implements RaftNode {
     this.#timer = this.#parts.powers.clock.setTimer(delayMs, () => {
       this.#run(() => {
         this.#core.tick(this.#nowMs())
-        this.#reads.expire(this.#core.status().leaderId !== undefined)
+        const expired = this.#reads.expire(this.#core.status().leaderId !== undefined)
+        if (expired.length > 0) this.#core.dropReads(new Set(expired))
         this.#transport.tick()
       })
       this.#arm()

@@ -45,13 +45,16 @@ export class Reads {
     for (const context of contexts) this.#finish(context, { ok: true, index })
   }
 
-  /** Fails what has waited too long. */
-  expire(hasLeader: boolean): void {
+  /** Fails what has waited too long; returns the contexts that nobody waits for any more. */
+  expire(hasLeader: boolean): readonly number[] {
     const nowMs = this.#clock.monotonicMs()
+    const expired: number[] = []
     for (const [context, batch] of this.#waiting) {
-      if (batch.deadlineMs > nowMs) return
+      if (batch.deadlineMs > nowMs) break
       this.#finish(context, { ok: false, reason: hasLeader ? 'timeout' : 'no-leader' })
+      expired.push(context)
     }
+    return expired
   }
 
   close(): void {
