@@ -250,8 +250,8 @@ function validateProbe(probe: Probe | undefined, field: string, mustSucceedOnce:
 
 interface ContainerContext {
   readonly volumes: readonly Volume[] | undefined
-  /** Probes and hooks are for containers that stay. */
-  readonly runsOnce: boolean
+  /** Why probes and hooks may not be set; undefined for containers that stay. */
+  readonly probesForbidden: string | undefined
 }
 
 function validateProbes(container: Container | EphemeralContainer, at: string): FieldError[] {
@@ -287,12 +287,10 @@ export function validateContainer(
   if (!pullPolicies.includes(container.imagePullPolicy ?? '')) {
     problems.push(notSupported(`${at}.imagePullPolicy`, container.imagePullPolicy, pullPolicies))
   }
-  if (context.runsOnce) {
+  if (context.probesForbidden !== undefined) {
     for (const field of ['livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'] as const) {
       if (container[field] !== undefined)
-        problems.push(
-          forbiddenField(`${at}.${field}`, 'may not be set for init containers without restartPolicy=Always'),
-        )
+        problems.push(forbiddenField(`${at}.${field}`, context.probesForbidden))
     }
   } else problems.push(...validateProbes(container, at))
   return [

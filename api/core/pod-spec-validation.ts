@@ -15,6 +15,7 @@ import { validateVolumes } from './volume-validation.ts'
 
 const restartPolicies = ['Always', 'Never', 'OnFailure']
 const dnsPolicies = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None']
+const initProbesText = 'may not be set for init containers without restartPolicy=Always'
 const deadlineMax = 2 ** 31 - 1
 
 function nameIn(value: string | undefined, field: string, check: (text: string) => string[]): FieldError[] {
@@ -35,20 +36,25 @@ function validateContainers(spec: PodSpec, field: string): FieldError[] {
   containers.forEach((container, index) => {
     const at = `${field}.containers[${index}]`
     checkName(container.name, at)
-    problems.push(...validateContainer(container, at, { volumes: spec.volumes, runsOnce: false }))
+    problems.push(...validateContainer(container, at, { volumes: spec.volumes, probesForbidden: undefined }))
   })
   problems.push(...validateHostPorts(containers, `${field}.containers`))
   ;(spec.initContainers ?? []).forEach((container, index) => {
     const at = `${field}.initContainers[${index}]`
     checkName(container.name, at)
     problems.push(...initPolicyProblems(container, at))
-    const runsOnce = container.restartPolicy !== 'Always'
-    problems.push(...validateContainer(container, at, { volumes: spec.volumes, runsOnce }))
+    const probesForbidden = container.restartPolicy === 'Always' ? undefined : initProbesText
+    problems.push(...validateContainer(container, at, { volumes: spec.volumes, probesForbidden }))
   })
   ;(spec.ephemeralContainers ?? []).forEach((container, index) => {
     const at = `${field}.ephemeralContainers[${index}]`
     checkName(container.name, at)
-    problems.push(...validateContainer(container, at, { volumes: spec.volumes, runsOnce: true }))
+    problems.push(
+      ...validateContainer(container, at, {
+        volumes: spec.volumes,
+        probesForbidden: 'cannot be set for an Ephemeral Container',
+      }),
+    )
   })
   return problems
 }

@@ -102,36 +102,33 @@ function childrenOf(value: unknown, typed: Typed, shape: Shape): ReadonlyMap<str
   return children
 }
 
-function itemProblems(
-  list: readonly unknown[],
-  shape: Shape & { kind: 'list' },
-  path: readonly string[],
-): string[] {
+/** The key that an item leaves out although nothing stands in for it. */
+function omittedKey(item: unknown, shape: Shape): string | undefined {
+  if (shape.kind !== 'list') return undefined
+  const own = isObject(item) ? item : {}
+  return shape.keys.find((key) => own[key] === undefined && keyDefault(shape.item, key) === undefined)
+}
+
+function itemProblems(list: readonly unknown[], shape: Shape, path: readonly string[]): string[] {
   const seen = new Set<string>()
-  const problems: string[] = []
-  for (const item of list) {
-    const omitted = shape.keys.find(
-      (key) =>
-        (isObject(item) ? item[key] : undefined) === undefined && keyDefault(shape.item, key) === undefined,
-    )
-    const element = itemElement(item, shape.keys, shape.item)
-    if (omitted !== undefined) {
-      problems.push(
-        `${formatPath(path)}: element ${list.indexOf(item)}: associative list with keys has an element that omits key field ${JSON.stringify(omitted)} (and doesn't have default value)`,
-      )
-    } else if (seen.has(element)) {
-      problems.push(`${formatPath(path)}: duplicate entries for key ${formatPath([element])}`)
-    }
+  return list.flatMap((item, index) => {
+    const omitted = omittedKey(item, shape)
+    const element = elementOf(item, shape)
+    const isTwice = seen.has(element)
     seen.add(element)
-  }
-  return problems
+    if (omitted !== undefined) {
+      const why = `omits key field ${JSON.stringify(omitted)} (and doesn't have default value)`
+      return [`${formatPath(path)}: element ${index}: associative list with keys has an element that ${why}`]
+    }
+    return isTwice ? [`${formatPath(path)}: duplicate entries for key ${formatPath([element])}`] : []
+  })
 }
 
 /** Why an intent cannot be applied: list items that cannot be told apart. */
 export function ambiguities(value: unknown, typed: Typed, path: readonly string[] = []): readonly string[] {
   const shape = shapeOf(value, typed)
   if (shape.kind === 'atomic') return []
-  const own = shape.kind === 'list' && isArray(value) ? itemProblems(value, shape, path) : []
+  const own = shape.kind !== 'map' && isArray(value) ? itemProblems(value, shape, path) : []
   const inner = [...childrenOf(value, typed, shape).values()].flatMap((child) =>
     ambiguities(child.value, child.typed, [...path, child.element]),
   )
