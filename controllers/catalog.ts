@@ -15,6 +15,7 @@ import { replicaSetController } from './replicaset.ts'
 import { rootCaPublisher } from './root-ca-publisher.ts'
 import { serviceAccountTokenController } from './service-account-token.ts'
 import { serviceAccountController } from './service-account.ts'
+import { statefulSetController } from './statefulset/controller.ts'
 import { taintEvictionController } from './taint-eviction.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished.ts'
 
@@ -35,6 +36,7 @@ export const controllers: readonly Controller[] = [
   rootCaPublisher,
   serviceAccountController,
   serviceAccountTokenController,
+  statefulSetController,
   taintEvictionController,
   ttlAfterFinishedController,
 ]
