@@ -59,7 +59,7 @@ export function containerSpecOf(input: ContainerSpecInput): ContainerSpec {
     },
     layers: image.layers,
     arguments: argumentsOf(container, image, input.environment),
-    environment: withImageEnvironment(image, input.environment, input.hostname),
+    environment: withImageEnvironment(input),
     workingDirectory: container.workingDir || image.config.workingDirectory || '/',
     user: runAsUser === undefined ? image.config.user : String(runAsUser),
     ...(group === undefined ? {} : { group }),
@@ -75,6 +75,7 @@ export function containerSpecOf(input: ContainerSpecInput): ContainerSpec {
     security: securityOf(pod, container),
     cgroupParent: cgroupParentOf(pod),
     hasStdin: container.stdin === true,
+    hasTty: container.tty === true,
     terminationMessagePath: container.terminationMessagePath ?? '/dev/termination-log',
     fallsBackToLogs: container.terminationMessagePolicy === 'FallbackToLogsOnError',
   }
@@ -107,14 +108,12 @@ function argumentsOf(
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-function withImageEnvironment(
-  image: Image,
-  environment: readonly EnvVariable[],
-  hostname: string,
-): readonly EnvVariable[] {
+function withImageEnvironment(input: ContainerSpecInput): readonly EnvVariable[] {
+  const { image, environment, hostname, container } = input
   const values = new Map([
     ['PATH', defaultPath],
     ['HOSTNAME', hostname],
+    ...(container.tty === true ? [['TERM', 'xterm'] as const] : []),
   ])
   for (const line of image.config.environment) {
     const equals = line.indexOf('=')

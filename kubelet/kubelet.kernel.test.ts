@@ -255,6 +255,39 @@ t.test('containers of a pod share address and volumes, and its init container co
   await deletePod('two', 0)
 })
 
+t.test('standard input reaches the container, and ends when it is closed', async (t) => {
+  await create('input', {
+    containers: [containerOf('c', { ...script('cat; echo over'), stdin: true, stdinOnce: true })],
+  })
+  await untilPod('input', 'to run', isReady)
+  const id = (await host.runtime.list()).find((one) => one.podName === 'input')?.id ?? ''
+  await host.runtime.writeInput(id, new TextEncoder().encode('hello\n'))
+  await host.runtime.closeInput(id)
+  t.match(await endOf('input'), { exitCode: 0 })
+  const lines = (await logOf('input')).split('\n').map((line) => line.split(' ').slice(1).join(' '))
+  t.same(lines.slice(0, 2), ['stdout F hello', 'stdout F over'])
+})
+
+t.test('a container with a terminal has its size, and hears its keys', async (t) => {
+  await create('terminal', {
+    containers: [
+      containerOf('c', {
+        ...script('trap "exit 5" INT; read go; stty size; while :; do sleep 0.1; done'),
+        stdin: true,
+        tty: true,
+      }),
+    ],
+  })
+  await untilPod('terminal', 'to run', isReady)
+  const id = (await host.runtime.list()).find((one) => one.podName === 'terminal')?.id ?? ''
+  const type = (keys: string) => host.runtime.writeInput(id, new TextEncoder().encode(keys))
+  await host.runtime.resize(id, { width: 99, height: 33 })
+  await type('\n')
+  await until('the size', async () => ((await logOf('terminal')).includes('33 99') ? true : undefined))
+  await type('\x03')
+  t.match(await endOf('terminal'), { exitCode: 5 })
+})
+
 t.test('a command that does not exist says so', async (t) => {
   await create('typo', { containers: [containerOf('c', { command: ['/no-such-program'] })] })
   const pod = await untilPod(

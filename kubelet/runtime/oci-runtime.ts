@@ -85,6 +85,8 @@ export interface ContainerSpec {
   readonly cgroupParent: string
   /** The container's standard input stays open for `attach`. */
   readonly hasStdin: boolean
+  /** A terminal instead of three streams. */
+  readonly hasTty: boolean
   /** Where in the container it may leave a last word. */
   readonly terminationMessagePath: string
   readonly fallsBackToLogs: boolean
@@ -178,6 +180,10 @@ export interface OciRuntime {
   ): Promise<ExecSession>
   /** Writes to the standard input of a container made with `hasStdin`. @throws RuntimeError */
   writeInput(id: string, bytes: Uint8Array): Promise<void>
+  /** Ends the standard input of such a container, once what was written has been read. */
+  closeInput(id: string): Promise<void>
+  /** Sets the size of the terminal of a container made with `hasTty`. */
+  resize(id: string, size: { readonly width: number; readonly height: number }): Promise<void>
   /** The log in CRI's format, from a byte position; empty at its present end. */
   readLog(id: string, position: number, lengthMax: number): Uint8Array
   /** Its present length; shrinks when the log is rotated. */

@@ -79,6 +79,7 @@ async function containerSaying(t: SimWorld) {
     security: none,
     cgroupParent: '',
     hasStdin: false,
+    hasTty: false,
     terminationMessagePath: '',
     fallsBackToLogs: false,
   })

@@ -32,8 +32,8 @@ export async function serveExec(
   await stream.open(hasTty ? ['stdout'] : ['stdout', 'stderr'])
   const input = pumpInput(stream, {
     write: (bytes) => session.write(bytes),
-    end: () => session.endInput(),
-    resize: (size) => session.resize(size),
+    end: async () => session.endInput(),
+    resize: async (size) => session.resize(size),
     gone: () => session.close(),
   })
   try {
@@ -52,24 +52,27 @@ export async function serveExec(
 /** Joins a client to a running container: its log from now on, and its standard input. */
 export async function serveAttach(
   connection: ByteConnection,
-  options: { runtime: OciRuntime; id: string; log: LogSource; hasStdin: boolean },
+  options: { runtime: OciRuntime; id: string; log: LogSource; hasStdin: boolean; isStdinOnce: boolean },
 ): Promise<void> {
-  const { runtime, id, log, hasStdin } = options
+  const { runtime, id, log, hasStdin, isStdinOnce } = options
+  const ended = async () => {
+    if (isStdinOnce) await runtime.closeInput(id)
+  }
   const stream = new ChannelStream(connection)
   await stream.open(['stdout'])
   const input = pumpInput(stream, {
     write: async (bytes) => {
       if (hasStdin) await runtime.writeInput(id, bytes)
     },
-    end: () => {},
-    resize: () => {},
+    end: ended,
+    resize: (size) => runtime.resize(id, size),
     gone: () => log.cancel(),
   })
   try {
     for (let chunk = await log.read(); chunk !== undefined; chunk = await log.read())
       await stream.send('stdout', chunk)
-    const record = await runtime.state(id)
-    await stream.sendStatus(exitStatus(record?.exitCode ?? 0))
+    // How the container ended is told by its pod's status, not here.
+    await stream.sendStatus(exitStatus(0))
   } catch (error) {
     log.cancel()
     await stream.sendStatus(failureStatus(messageOf(error))).catch(() => undefined)
@@ -105,8 +108,8 @@ function failureStatus(message: string): unknown {
 
 interface InputSink {
   write(bytes: Uint8Array): Promise<void>
-  end(): void
-  resize(size: { width: number; height: number }): void
+  end(): Promise<void>
+  resize(size: { width: number; height: number }): Promise<void>
   gone(): void
 }
 
@@ -115,8 +118,8 @@ async function pumpInput(stream: ChannelStream, sink: InputSink): Promise<void> 
   try {
     for (let message = await stream.read(); message !== undefined; message = await stream.read()) {
       if (message.channel === channels.stdin) await sink.write(message.payload)
-      else if (message.channel === channels.resize) sink.resize(sizeOf(message.payload))
-      else if (message.channel === channels.close && message.payload[0] === channels.stdin) sink.end()
+      else if (message.channel === channels.resize) await sink.resize(sizeOf(message.payload))
+      else if (message.channel === channels.close && message.payload[0] === channels.stdin) await sink.end()
     }
   } catch {
     // A cut connection is an end like any other.

@@ -118,7 +118,9 @@ class KubeletServer {
     const { runtime } = this.#context.host
     const { id } = found.record
     const worker = this.#manager.find(path[0] ?? '', path[1] ?? '')
-    const hasStdin = worker?.pod.spec?.containers.find((one) => one.name === path[2])?.stdin === true
+    const container = worker?.pod.spec?.containers.find((one) => one.name === path[2])
+    const hasStdin = container?.stdin === true
+    const isStdinOnce = container?.stdinOnce === true
     const log = new LogSource(runtime, id, {
       isFollowed: true,
       hasTimestamps: false,
@@ -126,7 +128,7 @@ class KubeletServer {
       limitBytes: undefined,
       sinceMs: undefined,
     })
-    return (connection) => serveAttach(connection, { runtime, id, log, hasStdin })
+    return (connection) => serveAttach(connection, { runtime, id, log, hasStdin, isStdinOnce })
   }
 
   async #running(path: readonly string[]): Promise<Found> {

@@ -121,6 +121,10 @@ export class FakeRuntime implements OciRuntime {
 
   async writeInput(): Promise<void> {}
 
+  async closeInput(): Promise<void> {}
+
+  async resize(): Promise<void> {}
+
   readLog(id: string, position: number, lengthMax: number): Uint8Array {
     return this.#container(id).log.slice(position, position + lengthMax)
   }

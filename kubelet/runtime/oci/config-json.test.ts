@@ -42,6 +42,7 @@ function specOf(more: Partial<ContainerSpec> = {}): ContainerSpec {
     security,
     cgroupParent: 'kubepods/podu',
     hasStdin: false,
+    hasTty: false,
     terminationMessagePath: '/dev/termination-log',
     fallsBackToLogs: false,
     ...more,

@@ -115,7 +115,7 @@ function processOf(spec: ContainerSpec, user: ResolvedUser): Readonly<Record<str
   const capabilities = capabilitiesOf(spec)
   const isRoot = user.uid === 0
   return {
-    terminal: false,
+    terminal: spec.hasTty,
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     args: spec.arguments,
     env: spec.environment.map(({ name, value }) => `${name}=${value}`),

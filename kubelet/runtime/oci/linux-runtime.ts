@@ -176,6 +176,7 @@ class LinuxRuntime implements OciRuntime {
   }
 
   async remove(id: string): Promise<void> {
+    await this.#settling.get(id)
     const stored = this.#containers.get(id)
     if (stored === undefined) return
     if (stored.process !== undefined && stored.end === undefined) {
@@ -241,6 +242,19 @@ class LinuxRuntime implements OciRuntime {
     if (!this.#files.exists(fifo))
       throw new RuntimeError('E_NO_CONTAINER', `container ${id} has no open standard input (stdin: true)`)
     await writeFifo(this.#options.clock, fifo, bytes)
+  }
+
+  async closeInput(id: string): Promise<void> {
+    const { process, end } = this.#stored(id)
+    if (process !== undefined && end === undefined) this.#options.processes.kill(process.shimPid, 'SIGUSR1')
+  }
+
+  async resize(id: string, size: { readonly width: number; readonly height: number }): Promise<void> {
+    const { process } = this.#stored(id)
+    if (process === undefined) return
+    // The container's own end of its terminal, reached through its first process.
+    const args = ['-F', `/proc/${process.pid}/fd/0`, 'cols', String(size.width), 'rows', String(size.height)]
+    await this.#options.processes.run({ command: 'stty', args, timeoutMs: 2000, allowFailure: true })
   }
 
   readLog(id: string, position: number, lengthMax: number): Uint8Array {
@@ -379,6 +393,7 @@ class LinuxRuntime implements OciRuntime {
         log,
         exitFile: `${rootDir}/exits/${spec.id}`,
         stdin: spec.hasStdin ? `${directory}/stdin` : undefined,
+        hasTty: spec.hasTty,
       }),
       timeoutMs: verbTimeoutMs,
       allowFailure: true,
@@ -401,11 +416,7 @@ class LinuxRuntime implements OciRuntime {
     for (const id of this.#files.exists(directory) ? this.#files.list(directory) : []) {
       const stored = this.#containers.get(id)
       if (stored === undefined || stored.end !== undefined) continue
-      this.#settle(id).then(
-        () => this.#tell(stored.record.owner.podUid),
-        (error: unknown) =>
-          this.#options.log.error('cannot settle an ended container', { id, error: messageOf(error) }),
-      )
+      this.#settleLater(id)
     }
   }
 
@@ -416,11 +427,7 @@ class LinuxRuntime implements OciRuntime {
         this.#rotateLog(stored)
         if (stored.end !== undefined || stored.process === undefined || this.#isRunning(stored.process))
           continue
-        this.#settle(id).then(
-          () => this.#tell(stored.record.owner.podUid),
-          (error: unknown) =>
-            this.#options.log.error('cannot settle an ended container', { id, error: messageOf(error) }),
-        )
+        this.#settleLater(id)
       }
       this.#scheduleRelist()
     })
@@ -437,6 +444,12 @@ class LinuxRuntime implements OciRuntime {
 
   #tell(podUid: string | undefined): void {
     for (const listener of [...this.#listeners]) listener(podUid)
+  }
+
+  #settleLater(id: string): void {
+    this.#settle(id).catch((error: unknown) =>
+      this.#options.log.error('cannot settle an ended container', { id, error: messageOf(error) }),
+    )
   }
 
   /** True while the shim or, should it have been killed, the container itself lives. */
@@ -484,6 +497,8 @@ class LinuxRuntime implements OciRuntime {
       stored.startedAtMs ?? this.#containers.get(id)?.startedAtMs ?? stored.record.createdAtMs
     writeJson(this.#files, `${directory}/ended.json`, end)
     this.#containers.set(id, { ...stored, startedAtMs, end })
+    // Whoever looked first, every worker hears of it.
+    this.#tell(stored.record.owner.podUid)
     await this.#runRuntime(['delete', '--force', id])
     await this.#unmount(`${directory}/rootfs`)
     this.#files.remove(`${directory}/upper`)
