@@ -79,7 +79,7 @@ export async function bringUp(options: BringUpOptions): Promise<RunningCluster> 
       nodePath: options.shell.nodePath,
       entry: options.shell.entry,
       faultToken: powers.files.readText(`${clusterPaths(dir).run}/fault-token`),
-      env: childEnvironment(options.shell),
+      env: childEnvironment(options.shell, dir),
     })
     listener = await openControl(options, supervisor)
     trimLogs(powers.files, clusterPaths(dir).logs)
@@ -176,12 +176,16 @@ async function firstImages(options: BringUpOptions): Promise<void> {
   }
 }
 
-/** `SKEDIA_SUPERVISED` tells a process to end when its supervisor does. */
-function childEnvironment(shell: Shell): Readonly<Record<string, string>> {
+/**
+ * `SKEDIA_SUPERVISED` tells a process to end when its supervisor does; `NODE_COMPILE_CACHE` lets Node 22 and
+ * newer keep compiled code from one start to the next.
+ */
+function childEnvironment(shell: Shell, dir: string): Readonly<Record<string, string>> {
   const inherited = Object.entries(shell.env).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
   )
-  return { ...Object.fromEntries(inherited), SKEDIA_SUPERVISED: '1' }
+  const cache = `${clusterPaths(dir).run}/compile-cache`
+  return { NODE_COMPILE_CACHE: cache, ...Object.fromEntries(inherited), SKEDIA_SUPERVISED: '1' }
 }
 
 function networkDetail(cluster: ClusterFile): string {

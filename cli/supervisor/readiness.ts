@@ -16,11 +16,13 @@ import type { Supervisor } from './supervisor.ts'
 
 /** Ends in a row after which a process is no longer waited for. */
 export const failuresMax = 6
-const pollMs = 40
+const pollMs = 30
 
 /** What a stage waits for: its sentence when it is reached, undefined until then. */
 export interface Stage {
   readonly name: string
+  /** Only these are asked meanwhile: 13 processes that start on two cores have better things to do than to answer. */
+  readonly kinds: readonly ProcessKind[]
   readonly reached: (observations: readonly Observation[]) => Promise<string | undefined>
 }
 
@@ -45,58 +47,57 @@ export interface Readiness {
 export async function awaitReady(options: ReadinessOptions): Promise<Readiness> {
   const { powers, supervisor } = options
   const api = powers.network.httpClient({ tls: options.adminTls, connectTimeoutMs: 1_000 })
-  const stages = [...stagesOf(options, api)]
+  const stages = stagesOf(options, api)
   const startMs = powers.clock.monotonicMs()
   let stageStartMs = startMs
   try {
-    for (;;) {
-      const observations = await supervisor.observe()
-      while (stages.length > 0) {
-        const detail = await stages[0]?.reached(observations)
-        if (detail === undefined) break
+    for (const stage of stages) {
+      for (;;) {
+        const detail = await stage.reached(await supervisor.observe(stage.kinds))
         const nowMs = powers.clock.monotonicMs()
-        options.onStage(stages.shift()?.name ?? '', detail, nowMs - stageStartMs)
-        stageStartMs = nowMs
+        if (detail !== undefined) {
+          options.onStage(stage.name, detail, nowMs - stageStartMs)
+          stageStartMs = nowMs
+          break
+        }
+        if (nowMs - startMs > options.timeoutMs) {
+          const silent = unready(await supervisor.observe())
+          return { missing: silent.length > 0 ? silent : [stage.name], timedOut: true }
+        }
+        await sleep(powers.clock, pollMs, options.signal)
       }
-      if (stages.length === 0) return { missing: givenUp(observations), timedOut: false }
-      if (powers.clock.monotonicMs() - startMs > options.timeoutMs) {
-        const silent = unready(observations)
-        return { missing: silent.length > 0 ? silent : stages.map((stage) => stage.name), timedOut: true }
-      }
-      await sleep(powers.clock, pollMs, options.signal)
     }
+    return { missing: givenUp(await supervisor.observe()), timedOut: false }
   } finally {
     api.close()
   }
 }
 
 function stagesOf(options: ReadinessOptions, api: HttpClient): readonly Stage[] {
-  const { cluster } = options
+  const managers = ['controller-manager', 'scheduler'] as const
+  const onNodes = ['kubelet', 'proxy'] as const
   return [
-    { name: 'members', reached: async (all) => whenReady(all, ['store'], 'listening') },
-    { name: 'election', reached: async (all) => electedLeader(all) },
-    { name: 'apiservers, front', reached: async (all) => whenReady(all, ['apiserver', 'front'], 'ready') },
+    { name: 'members', kinds: ['store'], reached: async (all) => whenReady(all, 'listening') },
+    { name: 'election', kinds: ['store'], reached: async (all) => electedLeader(all) },
     {
-      name: 'controllers, scheduler',
-      reached: async (all) => leadersOf(all, ['controller-manager', 'scheduler']),
+      name: 'apiservers, front',
+      kinds: ['apiserver', 'front'],
+      reached: async (all) => whenReady(all, 'ready'),
     },
+    { name: 'controllers, scheduler', kinds: managers, reached: async (all) => leadersOf(all, managers) },
     {
-      name: cluster.runtime.kind === 'runc' ? 'nodes' : 'nodes (fake runtime)',
+      name: options.cluster.runtime.kind === 'runc' ? 'nodes' : 'nodes (fake runtime)',
+      kinds: onNodes,
       reached: async (all) => {
-        if (!all.some((one) => one.view.kind === 'kubelet')) return 'none asked for'
-        const processes = whenReady(all, ['kubelet', 'proxy'], 'ready')
-        return processes === undefined ? undefined : readyNodes(options, api, all)
+        if (all.length === 0) return 'none asked for'
+        return whenReady(all, 'ready') === undefined ? undefined : readyNodes(options, api, all)
       },
     },
   ]
 }
 
-function whenReady(
-  all: readonly Observation[],
-  kinds: readonly ProcessKind[],
-  word: string,
-): string | undefined {
-  const group = all.filter((one) => kinds.some((kind) => kind === one.view.kind) && !isGivenUp(one))
+function whenReady(all: readonly Observation[], word: string): string | undefined {
+  const group = all.filter((one) => !isGivenUp(one))
   if (group.length === 0 || !group.every((one) => one.health?.ready)) return undefined
   return `${group.map((one) => one.view.name).join(' ')} ${word}`
 }
@@ -114,7 +115,7 @@ function electedLeader(all: readonly Observation[]): string | undefined {
 
 /** Stand-bys answer too; what counts is that of each kind one leads. */
 function leadersOf(all: readonly Observation[], kinds: readonly ProcessKind[]): string | undefined {
-  if (whenReady(all, kinds, '') === undefined) return undefined
+  if (whenReady(all, '') === undefined) return undefined
   const leaders = kinds.map((kind) => all.find((one) => one.view.kind === kind && one.health?.leading))
   if (leaders.some((leader) => leader === undefined)) return undefined
   return `leases held by ${leaders.map((leader) => leader?.view.name).join(', ')}`

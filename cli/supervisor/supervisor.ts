@@ -80,9 +80,12 @@ export class Supervisor {
     return [...this.#processes.values()].map((process) => process.view())
   }
 
-  /** Asks every process; takes at most `healthTimeoutMs`. */
-  async observe(): Promise<readonly Observation[]> {
-    return Promise.all(this.#options.cluster.processes.map((spec) => this.#observe(spec)))
+  /** Asks every process, or those of some kinds; takes at most `healthTimeoutMs`. */
+  async observe(kinds?: readonly ProcessKind[]): Promise<readonly Observation[]> {
+    const asked = this.#options.cluster.processes.filter(
+      (spec) => kinds === undefined || kinds.includes(spec.kind),
+    )
+    return Promise.all(asked.map((spec) => this.#observe(spec)))
   }
 
   async status(): Promise<ClusterStatus> {
