@@ -8,7 +8,7 @@
  *
  * The chained checksum catches frames lost, repeated or swapped as well as bytes changed.
  */
-import { crc32c } from './backend/crc32c.ts'
+import { crc32c } from '../platform/crc32c.ts'
 import { BackendError } from './errors.ts'
 import type { RecordPlace } from './mvcc/record.ts'
 

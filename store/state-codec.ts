@@ -6,9 +6,9 @@
  *   [1, index, term, revision, compactRevision, leaseClockMs, confState | nil, members, leases | nil]
  */
 import { Packr } from 'msgpackr'
+import { crc32c } from '../platform/crc32c.ts'
 import { type ConfState, type LogIndex, type Term, toLogIndex, toMemberId, toTerm } from '../raft/types.ts'
 import type { StoreState } from './apply.ts'
-import { crc32c } from './backend/crc32c.ts'
 import { type MemberAttributes, parseMember } from './command.ts'
 import { BackendError } from './errors.ts'
 import type { Lease } from './lease/lease-table.ts'

@@ -2,7 +2,7 @@
  * A record: one key at one revision, as stored and as sent. The bytes that the apply loop makes are the
  * bytes in LevelDB, in the watch ring, in a snapshot and on the native wire.
  *
- *   offset 0   u32  CRC32C of the sub-revision (u32) and everything after this field
+ *   offset 0   u32  CRC32C of everything after this field, continued from the sub-revision as if it were one
  *          4   u8   format (high nibble, 1) and flags (low nibble)
  *          5   u8   reserved, 0
  *          6   f64  modRevision          14  f64  createRevision (0 for a tombstone)
@@ -13,7 +13,7 @@
  * and in the checksum, so a record found under another record's key is refused as corrupt.
  */
 import { assert } from '../../platform/assert.ts'
-import { crc32c, crc32cOfUint32 } from '../backend/crc32c.ts'
+import { crc32c } from '../../platform/crc32c.ts'
 import type { KeyValue } from '../client/store-client.ts'
 import { fromKeyText, toKeyText } from './key.ts'
 
@@ -66,7 +66,7 @@ export function sealRecord(bytes: Uint8Array, options: { sub: number; isLast: bo
 }
 
 function checksum(bytes: Uint8Array, sub: number): number {
-  return crc32c(bytes.subarray(4), crc32cOfUint32(sub))
+  return crc32c(bytes.subarray(4), sub)
 }
 
 /** Whether `bytes` are the unharmed record of `place`; else what is wrong with them, in words. */
