@@ -21,5 +21,9 @@ export function stepCandidate(state: RaftState, role: CandidateRole, message: Me
 /** Time has passed. */
 export function tickCandidate(state: RaftState, role: CandidateRole): void {
   if (state.nowMs < role.deadlineMs || state.nowMs < state.graceUntilMs) return
-  if (mayCampaign(state)) campaign(state, { isPre: true, isTransfer: false, reason: 'election-timeout' })
+  if (mayCampaign(state)) {
+    campaign(state, { isPre: true, isTransfer: false, reason: 'election-timeout' })
+  } else {
+    role.deadlineMs = state.nowMs + state.options.heartbeatMs
+  }
 }

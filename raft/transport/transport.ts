@@ -35,6 +35,8 @@ export class Transport {
   readonly #links = new Map<MemberId, PeerLink>()
   readonly #incoming = new Map<MemberId, FrameConnection>()
   readonly #connections = new Set<FrameConnection>()
+  /** Why a peer was last refused. */
+  readonly #refusals = new Map<MemberId, string>()
   readonly #tasks: TaskGroup
   #listener: Listener | undefined
 
@@ -107,18 +109,19 @@ export class Transport {
   }
 
   #welcome(connection: FrameConnection, frame: Uint8Array): void {
-    const { rules, log } = this.#options
+    const { rules } = this.#options
     const hello = this.#readHello(connection, frame)
     if (!hello) return
     const refusal = whyRefuse(rules, hello)
     if (refusal !== undefined) {
-      log.error('raft peer refused', { peer: hello.from, reason: refusal })
+      this.#noteRefusal(hello.from, refusal)
       connection.send(encodeRefusal(refusal))
       connection.onFrame = () => {}
       return
     }
     const { clusterId, id, storeUuid } = rules
     connection.send(encodeHello({ clusterId, from: id, to: hello.from, storeUuid, channel: hello.channel }))
+    this.#refusals.delete(hello.from)
     if (hello.channel === 'snapshot') {
       this.#options.onSnapshotConnection(hello.from, connection)
       return
@@ -127,6 +130,13 @@ export class Transport {
     if (previous) this.#drop(previous)
     this.#incoming.set(hello.from, connection)
     connection.onFrame = (next) => this.#receive(connection, hello.from, next)
+  }
+
+  /** A refused peer dials ten times a second; one line says it. */
+  #noteRefusal(peer: MemberId, reason: string): void {
+    if (this.#refusals.get(peer) === reason) return
+    this.#refusals.set(peer, reason)
+    this.#options.log.error('raft peer refused', { peer, reason })
   }
 
   #readHello(connection: FrameConnection, frame: Uint8Array): Hello | undefined {
