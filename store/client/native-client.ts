@@ -53,6 +53,8 @@ class NativeClient implements StoreClient {
   readonly #endpoints: readonly Endpoint[]
   readonly #calls: Calls
   readonly #streams = new Set<WatchStream>()
+  /** Streams by the id under which they are attached now. */
+  readonly #attached = new Map<number, WatchStream>()
   #leader: LeaderHint = { leaderId: undefined, term: 0, host: undefined, port: 0 }
   #turn = 0
   #attachTimer: Timer | undefined
@@ -110,13 +112,17 @@ class NativeClient implements StoreClient {
   }
 
   #message(endpoint: Endpoint, message: Message): void {
-    for (const stream of this.#streams) {
-      if (stream.at === endpoint && stream.id === message[1]) {
-        stream.take(message)
-        return
-      }
-    }
-    this.#calls.answered(endpoint, message)
+    const id = message[1]
+    const stream = typeof id === 'number' ? this.#attached.get(id) : undefined
+    if (stream === undefined) this.#calls.answered(endpoint, message)
+    else if (stream.at === endpoint && stream.id === id) stream.take(message)
+  }
+
+  #newStreamId(stream: WatchStream): number {
+    this.#attached.delete(stream.id)
+    const id = this.#calls.newId()
+    this.#attached.set(id, stream)
+    return id
   }
 
   #attachAll(): void {
@@ -193,10 +199,13 @@ class NativeClient implements StoreClient {
 
   watch(request: WatchRequest): Watch {
     const stream = new WatchStream(request, {
-      newId: () => this.#calls.newId(),
+      newId: (attached) => this.#newStreamId(attached),
       route: (_id, avoid) => this.#anyEndpoint(avoid),
       attachLater: () => this.#attachLater(),
-      onEnd: (ended) => this.#streams.delete(ended),
+      onEnd: (ended) => {
+        this.#attached.delete(ended.id)
+        this.#streams.delete(ended)
+      },
     })
     if (this.#isClosed) stream.fail(new StoreError('closed', 'the store client is closed'))
     else if (this.#streams.size >= watchesMax) {

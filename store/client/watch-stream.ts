@@ -28,7 +28,8 @@ interface Unread {
 }
 
 export interface WatchHost {
-  readonly newId: () => number
+  /** A fresh id for the stream on the wire; messages with an older one are no longer for it. */
+  readonly newId: (stream: WatchStream) => number
   /** A member to serve watch number `id`, another than `avoid` if there is one. */
   readonly route: (id: number, avoid: Endpoint | undefined) => Endpoint | undefined
   /** Asks to be attached again, soon. */
@@ -71,7 +72,7 @@ export class WatchStream implements Watch {
     const endpoint = this.#host.route(this.#id, this.#avoid)
     if (!endpoint) return
     this.#at = endpoint
-    this.#id = this.#host.newId()
+    this.#id = this.#host.newId(this)
     const { key, rangeEnd, prevKv, progressNotify } = this.#request
     const start = this.#next ?? 0
     endpoint.send(['watch', this.#id, key, rangeEnd ?? null, start, prevKv ?? false, progressNotify ?? false])
