@@ -82,8 +82,6 @@ export interface Kind<T = KubeObject> extends Resource<T> {
   readonly createsOnUpdate?: boolean
   /** PUT without a resourceVersion is allowed. */
   readonly updatesUnconditionally: boolean
-  /** Text of the `Warning: 299` that every request for the resource is answered with. */
-  readonly deprecationWarning?: string
   /** Objects vanish this long after their last write (Events). */
   readonly ttlSeconds?: number
   /** Fills defaults. Idempotent. */

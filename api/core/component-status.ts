@@ -31,6 +31,5 @@ export const componentStatuses = defineKind<ComponentStatus>({
   definition: 'io.k8s.api.core.v1.ComponentStatus',
   shortNames: ['cs'],
   verbs: ['get', 'list'],
-  deprecationWarning: 'v1 ComponentStatus is deprecated in v1.19+',
   columns,
 })

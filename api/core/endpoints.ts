@@ -77,7 +77,6 @@ export const endpoints = defineKind<Endpoints>({
   namespaced: true,
   definition: 'io.k8s.api.core.v1.Endpoints',
   createsOnUpdate: true,
-  deprecationWarning: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   shortNames: ['ep'],
   storagePath: 'services/endpoints',
   setDefaults,

@@ -6,8 +6,6 @@ import type { Labels } from './selector.ts'
 
 const annotationsMaxBytes = 256 * 1024
 
-/** Label by which a node says its name. */
-export const hostnameLabel = 'kubernetes.io/hostname'
 /** Label that ties EndpointSlices to their Service. */
 export const serviceNameLabel = 'kubernetes.io/service-name'
 /** Label by which a Deployment tells its ReplicaSets apart. */
