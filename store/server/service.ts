@@ -322,14 +322,14 @@ export class StoreService {
     this.#read(false, answer, () => this.#options.machine.state.mvcc.revision + 1)
   }
 
-  /** Confirms that this member still leads, by a quorum. */
+  /** Confirms that this member still leads, by a quorum; `confirmed` runs as an event of its own. */
   confirmLeadership(confirmed: () => void): void {
-    const expiresAtMs = this.#powers.clock.monotonicMs() + this.#options.limits.requestTimeoutMs
-    this.#reads.linearizable(
-      expiresAtMs,
-      () => (this.isLeader && !this.#isClosed ? confirmed() : undefined),
-      () => {},
-    )
+    const { clock } = this.#powers
+    const expiresAtMs = clock.monotonicMs() + this.#options.limits.requestTimeoutMs
+    // Not from within Raft's apply: what follows is a proposal.
+    const onConfirmed = () =>
+      clock.setTimer(0, () => (this.isLeader && !this.#isClosed ? confirmed() : undefined))
+    this.#reads.linearizable(expiresAtMs, onConfirmed, () => {})
   }
 
   /** Pumps watchers that are behind; milliseconds until that is worth repeating, undefined when none is behind. */
