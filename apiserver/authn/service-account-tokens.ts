@@ -20,6 +20,10 @@ const verdictsMax = 1_000
 /** Clocks of issuers and verifiers may differ by this much. */
 const leewaySeconds = 10
 
+/** Issuer and claim names of the tokens that Secrets of type service-account-token hold. */
+const legacyIssuer = 'kubernetes/serviceaccount'
+const legacyPrefix = 'kubernetes.io/serviceaccount/'
+
 export interface TokenKeys {
   readonly privateKey: string
   readonly publicKeys: readonly string[]
@@ -125,7 +129,9 @@ export class ServiceAccountTokens implements TokenAuthenticator {
 
   async #verify(token: string, audiences: readonly string[]): Promise<User | undefined> {
     const claims = verifyJwt(this.#powers.crypto, this.#keys.publicKeys, token)
-    if (!claims || !this.#isTimely(claims) || claims['iss'] !== this.#keys.issuer) return undefined
+    if (!claims) return undefined
+    if (claims['iss'] === legacyIssuer) return await this.#verifyLegacy(claims, token, audiences)
+    if (!this.#isTimely(claims) || claims['iss'] !== this.#keys.issuer) return undefined
     const accepted = audiences.length === 0 ? this.#keys.audiences : audiences
     if (!textsOf(claims['aud']).some((audience) => accepted.includes(audience))) return undefined
     const own = recordOf(claims['kubernetes.io'])
@@ -140,6 +146,27 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     if (own['secret'] !== undefined && !(await this.#isAlive('Secret', namespace, recordOf(own['secret']))))
       return undefined
     return userOf(namespace, name, claims)
+  }
+
+  /** A token from a Secret: it never expires, and lives as long as that Secret holds it. */
+  async #verifyLegacy(
+    claims: Claims,
+    token: string,
+    audiences: readonly string[],
+  ): Promise<User | undefined> {
+    if (audiences.length > 0 && !audiences.some((audience) => this.#keys.audiences.includes(audience)))
+      return undefined
+    const namespace = textOf(claims[`${legacyPrefix}namespace`])
+    const name = textOf(claims[`${legacyPrefix}service-account.name`])
+    const uid = textOf(claims[`${legacyPrefix}service-account.uid`])
+    const secretName = textOf(claims[`${legacyPrefix}secret.name`])
+    if (claims['sub'] !== serviceAccountUserName(namespace, name) || secretName === '') return undefined
+    if (!(await this.#isAlive('ServiceAccount', namespace, { name, uid }))) return undefined
+    const secret = await this.#objects.get('Secret', namespace, secretName)
+    if (!secret || secret.metadata.deletionTimestamp !== undefined) return undefined
+    const held = textOf(recordOf(secret['data'])['token'])
+    if (Buffer.from(held, 'base64').toString('utf8') !== token) return undefined
+    return userOf(namespace, name, { 'kubernetes.io': { serviceaccount: { name, uid } } })
   }
 
   #isTimely(claims: Claims): boolean {

@@ -9,7 +9,7 @@ import { badRequest, forbidden, tooManyRequests } from '../../api/meta/status.ts
 import type { Clock } from '../../platform/clock.ts'
 import { withDeadline } from '../../platform/clock.ts'
 import type { Log } from '../../platform/log.ts'
-import type { Counter, Metrics } from '../../platform/metrics.ts'
+import type { Counter, Histogram, Metrics } from '../../platform/metrics.ts'
 import type { HttpHandler, HttpRequest, HttpResponse, HttpUpgrade } from '../../platform/network.ts'
 import { uuid, type Random } from '../../platform/random.ts'
 import type { Authenticator } from '../authn/authenticator.ts'
@@ -34,25 +34,43 @@ export interface HandlerParts {
   readonly routeUpgrade: (exchange: Exchange) => Promise<HttpResponse | HttpUpgrade>
 }
 
+/** What is measured of requests. */
+interface Instruments {
+  readonly requests: Counter
+  readonly seconds: Histogram
+}
+
 /** The handler that the listeners call. */
 export function createHandler(parts: HandlerParts): HttpHandler {
-  const requests = parts.metrics.counter({
+  const instruments = instrumentsOf(parts.metrics)
+  return {
+    request: (http) => answer(parts, instruments, http, parts.route),
+    upgrade: (http) => answer(parts, instruments, http, parts.routeUpgrade),
+  }
+}
+
+function instrumentsOf(metrics: Metrics): Instruments {
+  const requests = metrics.counter({
     name: 'apiserver_request_total',
     help: 'Requests by verb, group, version, resource, subresource and code.',
     labels: ['verb', 'group', 'version', 'resource', 'subresource', 'code'],
   })
-  return {
-    request: (http) => answer(parts, requests, http, parts.route),
-    upgrade: (http) => answer(parts, requests, http, parts.routeUpgrade),
-  }
+  const seconds = metrics.histogram({
+    name: 'apiserver_request_duration_seconds',
+    help: 'Time from the request to the head of its response, long-running requests aside.',
+    labels: ['verb', 'group', 'resource'],
+    buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  })
+  return { requests, seconds }
 }
 
 async function answer<R extends HttpResponse | HttpUpgrade>(
   parts: HandlerParts,
-  requests: Counter,
+  instruments: Instruments,
   http: HttpRequest,
   route: (exchange: Exchange) => Promise<R>,
 ): Promise<R | HttpResponse> {
+  const startMs = parts.clock.monotonicMs()
   const warnings: string[] = []
   const auditId = http.headers['audit-id'] ?? uuid(parts.random)
   let info: RequestInfo | undefined
@@ -66,7 +84,7 @@ async function answer<R extends HttpResponse | HttpUpgrade>(
       parts.log.error('a request failed', { method: http.method, url: http.url, error: thrown })
     response = errorResponse(error)
   }
-  count(requests, info, response.status)
+  measure(instruments, info, response.status, (parts.clock.monotonicMs() - startMs) / 1000)
   const extra = { 'audit-id': auditId, 'cache-control': 'no-cache, private', ...warningHeaders(warnings) }
   return { ...response, headers: { ...extra, ...response.headers } }
 }
@@ -143,13 +161,22 @@ async function authorize(authorizer: Authorizer, info: RequestInfo, user: User):
   throw forbidden(subject, info.name, forbiddenText(attributes, decision.reason))
 }
 
-function count(requests: Counter, info: RequestInfo | undefined, status: number): void {
-  requests.add(1, {
+function measure(
+  { requests, seconds }: Instruments,
+  info: RequestInfo | undefined,
+  status: number,
+  tookSeconds: number,
+): void {
+  const labels = {
     verb: (info?.verb ?? '').toUpperCase(),
     group: info?.group ?? '',
-    version: info?.version ?? '',
     resource: info?.resource ?? '',
+  }
+  requests.add(1, {
+    ...labels,
+    version: info?.version ?? '',
     subresource: info?.subresource ?? '',
     code: String(status),
   })
+  if (info && !isLongRunning(info)) seconds.observe(tookSeconds, labels)
 }

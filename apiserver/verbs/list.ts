@@ -57,7 +57,10 @@ export async function listObjects(sources: ListSources, request: ListRequest): P
     if (!(error instanceof DeadlineExceeded) || request.signal.aborted) throw error
     if (revision !== undefined && cacher.isReady)
       throw tooLargeResourceVersion(options.resourceVersion, String(cacher.revision), 1)
-    return await listFromStore(sources, request, { revision: undefined, start: '' })
+    const list = await listFromStore(sources, request, { revision: undefined, start: '' })
+    if (revision !== undefined && Number(list.resourceVersion) < revision)
+      throw tooLargeResourceVersion(options.resourceVersion, list.resourceVersion, 1)
+    return list
   }
   return listFromCache(cacher, request)
 }

@@ -26,7 +26,8 @@ export async function serveResource(parts: Parts, exchange: Exchange): Promise<H
   const { info } = exchange
   const kind = findKind(info.group, info.version, info.resource)
   if (!kind) throw pageNotFound()
-  if (kind.namespaced && info.namespace === '' && !isCrossNamespace(info.verb)) throw pageNotFound()
+  if (kind.namespaced && info.namespace === '' && !isCrossNamespace(info.verb))
+    throw info.name === '' ? methodNotSupported(kind, info.verb) : pageNotFound()
   if (!kind.namespaced && info.namespace !== '' && info.resource !== 'namespaces') throw pageNotFound()
   const request = { ...exchange, kind }
   const deprecation = deprecationOf(kind)
