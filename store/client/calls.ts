@@ -51,7 +51,7 @@ const sweepMs = 50
 /** After a refusal that says "not now". */
 const retryMs = 10
 /** What a silent old leader is given, once there is a new one, to say that nothing was written. */
-const graceMs = 100
+const graceMs = 50
 
 export class Calls {
   readonly #clock: Clock
