@@ -15,7 +15,6 @@ t.test('orphaned, never scheduled and surplus ended pods go, others stay', (t) =
   ]
   const plan = planPodGc({
     pods: observed,
-    hasNode: (name) => name === 'n1',
     isNodeGone: (name) => name === 'gone',
     terminatedMax: 1,
   })

@@ -20,7 +20,6 @@ export const terminatedMax = 12_500
 
 export interface ObservedPods {
   readonly pods: readonly Pod[]
-  readonly hasNode: (name: string) => boolean
   /** Nodes that have been missing for the whole quarantine. */
   readonly isNodeGone: (name: string) => boolean
   readonly terminatedMax: number
@@ -71,7 +70,7 @@ async function collect(
   const pods = context.informer(podResource).list()
   const hasNode = (name: string) => context.informer(nodes).get(undefined, name) !== undefined
   const gone = await findGoneNodes(context, missingSinceMs, { pods, hasNode, signal })
-  const plan = planPodGc({ pods, hasNode, isNodeGone: (name) => gone.has(name), terminatedMax })
+  const plan = planPodGc({ pods, isNodeGone: (name) => gone.has(name), terminatedMax })
   const cause = 'DeletionByPodGC'
   for (const pod of plan.orphaned) {
     await failAndDelete(context, pod, { reason: cause, message: 'PodGC: node no longer exists' }, signal)
@@ -103,7 +102,7 @@ async function findGoneNodes(
 }
 
 /** Forces a pod away; one that has not ended is marked Failed first, so that its owner counts it so. */
-export async function failAndDelete(
+async function failAndDelete(
   context: ControllerContext,
   pod: Pod,
   disruption: { readonly reason: string; readonly message: string } | undefined,

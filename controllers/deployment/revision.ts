@@ -42,7 +42,7 @@ export function revisionOf(set: ReplicaSet): number {
 }
 
 /** The number that the new set must carry: one above all old ones. */
-export function nextRevision(old: readonly ReplicaSet[]): number {
+function nextRevision(old: readonly ReplicaSet[]): number {
   return Math.max(0, ...old.map(revisionOf)) + 1
 }
 
@@ -87,7 +87,7 @@ export function createCurrentSet(draft: Draft): void {
 }
 
 /** The set that `deployment`'s template asks for, named by the template's hash. Pure. */
-export function newReplicaSet(draft: Draft, replicas: number): ReplicaSet {
+function newReplicaSet(draft: Draft, replicas: number): ReplicaSet {
   const { deployment, old } = draft
   const { template, selector, minReadySeconds } = deployment.spec ?? {}
   const hash = podTemplateHash(template, deployment.status?.collisionCount)
@@ -179,12 +179,6 @@ export function planCleanup(draft: Draft): void {
     if (isBusy || (metadata.generation ?? 0) > (status?.observedGeneration ?? 0)) continue
     draft.actions.push({ type: 'delete-replica-set', replicaSet })
   }
-}
-
-/** The name that a new set of this Deployment gets now. */
-export function newSetName(deployment: Deployment): string {
-  const hash = podTemplateHash(deployment.spec?.template, deployment.status?.collisionCount)
-  return `${deployment.metadata.name ?? ''}-${hash}`
 }
 
 /** Whether the sizes on record are those of another `spec.replicas`: the Deployment was scaled. */

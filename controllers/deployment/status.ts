@@ -11,7 +11,6 @@ import { allSets, availableOf, type Draft, desiredReplicas, fenceposts, sizeOf, 
 const noDeadline = 2147483647
 const newSetAvailable = 'NewReplicaSetAvailable'
 const timedOut = 'ProgressDeadlineExceeded'
-const failureStarts = { progress: 'FailedCreate' } as const
 
 export function hasProgressDeadline(deployment: Deployment): boolean {
   const seconds = deployment.spec?.progressDeadlineSeconds
@@ -105,7 +104,7 @@ export function rolloutStatus(draft: Draft): DeploymentStatus {
   return withCondition(status, {
     type: 'ReplicaFailure',
     status: 'True',
-    reason: failed.reason ?? failureStarts.progress,
+    reason: failed.reason ?? 'FailedCreate',
     message: failed.message ?? '',
     nowMs: draft.observed.nowMs,
   })

@@ -18,7 +18,7 @@ const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost'
 const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 }
 
 /** The annotated cost; 0 when absent or no integer. */
-export function deletionCost(pod: Pod): number {
+function deletionCost(pod: Pod): number {
   const text = pod.metadata.annotations?.[deletionCostAnnotation] ?? '0'
   return /^(0|-?[1-9]\d*)$/.test(text) ? Number(text) : 0
 }

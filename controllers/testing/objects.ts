@@ -1,8 +1,7 @@
 /** Small objects for tests. */
-import { deployments } from '../../api/apps/deployment.ts'
 import { ownerReferenceFor } from '../../api/meta/owner.ts'
 import { formatTime } from '../../api/meta/time.ts'
-import type { Deployment, DeploymentSpec, Node, Pod, PodSpec, ReplicaSet } from '../../api/types.ts'
+import type { Deployment, DeploymentSpec, Node, Pod, PodSpec } from '../../api/types.ts'
 import type { Resource } from '../../api/kind.ts'
 import type { ApiObject } from '../../client/index.ts'
 
@@ -97,13 +96,5 @@ export function nodeOf(
     metadata: { name, uid: `uid-${name}`, resourceVersion: '1', creationTimestamp: formatTime(epochMs) },
     spec: { ...options.taints },
     status: { conditions },
-  }
-}
-
-/** A ReplicaSet with its owner and the status of its pods. */
-export function ownedBy(set: ReplicaSet, deployment: Deployment): ReplicaSet {
-  return {
-    ...set,
-    metadata: { ...set.metadata, ownerReferences: [ownerReferenceFor(deployment, deployments)] },
   }
 }
