@@ -1,5 +1,6 @@
 import t from 'tap'
 import { prefixEnd, StoreError } from '../../store/client/store-client.ts'
+import type { Clock } from '../../platform/clock.ts'
 import { MemoryStore } from '../memory-store.fixture.ts'
 import { compactOnce } from './compactor.ts'
 import { decodeContinue, encodeContinue } from './continue-token.ts'
@@ -11,7 +12,19 @@ import { RevisionReader } from './revision-reader.ts'
 import { encodeForStore, StoredObject } from './stored-object.ts'
 
 const key = '/registry/pods/default/a'
-const clock = { monotonicMs: () => 0 }
+/** Time stands still and every pause is over at once. */
+const clock: Clock = {
+  wallMs: () => 0,
+  monotonicMs: () => 0,
+  setTimer: (_delayMs, callback) => {
+    const soon = async () => {
+      await Promise.resolve()
+      callback()
+    }
+    void soon()
+    return { cancel: () => {} }
+  },
+}
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 function world() {

@@ -11,7 +11,7 @@
  *     an unbroken history without ours     → not ours: a plain conflict
  *     history cut off                      → nobody can tell: `OutcomeUnknown`
  */
-import type { Clock } from '../../platform/clock.ts'
+import { type Clock, sleep } from '../../platform/clock.ts'
 import {
   type KeyValue,
   prefixEnd,
@@ -25,6 +25,8 @@ import { StoredObject } from './stored-object.ts'
 /** How long one write may take with all its retries. */
 export const writeTimeoutMs = 10_000
 const attemptTimeoutMs = 5_000
+const pauseMsMin = 5
+const pauseMsMax = 200
 const historyStepsMax = 16
 
 /** A write was sent and nobody can tell whether it happened. */
@@ -59,9 +61,9 @@ export interface ListPage {
 
 export class ObjectStorage {
   readonly #store: StoreClient
-  readonly #clock: Pick<Clock, 'monotonicMs'>
+  readonly #clock: Clock
 
-  constructor(clock: Pick<Clock, 'monotonicMs'>, store: StoreClient) {
+  constructor(clock: Clock, store: StoreClient) {
     this.#clock = clock
     this.#store = store
   }
@@ -142,6 +144,7 @@ export class ObjectStorage {
   ): Promise<{ response: TxnResponse; hadUnknown: boolean }> {
     const until = this.#clock.monotonicMs() + writeTimeoutMs
     let lost: StoreError | undefined
+    let pauseMs = pauseMsMin
     for (;;) {
       const leftMs = until - this.#clock.monotonicMs()
       if (leftMs <= 0) throw new OutcomeUnknown(attempted, lost)
@@ -155,6 +158,8 @@ export class ObjectStorage {
           throw error
         }
         lost = error
+        await sleep(this.#clock, pauseMs)
+        pauseMs = Math.min(pauseMs * 2, pauseMsMax)
       }
     }
   }
