@@ -120,7 +120,12 @@ class RunningKubelet implements Kubelet {
     const { config, host } = this.#parts
     const { port } = config
     if (port !== undefined) {
-      this.#server = await startServer({ context: this.#context, manager: this.#manager, port })
+      this.#server = await startServer({
+        context: this.#context,
+        manager: this.#manager,
+        port,
+        tasks: this.#tasks,
+      })
     }
     await this.#manager.adopt()
     this.#subscription = host.runtime.subscribe((podUid) => this.#manager.notify(podUid))

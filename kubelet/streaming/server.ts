@@ -13,17 +13,20 @@ import type {
   Listener,
   PeerIdentity,
 } from '../../platform/network.ts'
+import type { TaskGroup } from '../../platform/tasks.ts'
 import type { PodManager } from '../pod-manager.ts'
 import type { ContainerRecord } from '../runtime/oci-runtime.ts'
 import type { WorkerContext } from '../worker-context.ts'
 import { LogSource } from './logs.ts'
 import { chooseProtocol, commandProtocols, serveAttach, serveExec } from './remote-command.ts'
+import { portForwardProtocol, servePortForward } from './port-forward.ts'
 import { acceptHeaders } from './web-socket.ts'
 
 export interface ServerOptions {
   readonly context: WorkerContext
   readonly manager: PodManager
   readonly port: number
+  readonly tasks: TaskGroup
 }
 
 type Found = { readonly record: ContainerRecord } | { readonly refusal: HttpResponse }
@@ -52,10 +55,12 @@ function text(status: number, body: string): HttpResponse {
 class KubeletServer {
   readonly #context: WorkerContext
   readonly #manager: PodManager
+  readonly #tasks: TaskGroup
 
   constructor(options: ServerOptions) {
     this.#context = options.context
     this.#manager = options.manager
+    this.#tasks = options.tasks
   }
 
   async handle(request: HttpRequest): Promise<HttpResponse> {
@@ -87,7 +92,9 @@ class KubeletServer {
     const [, verb, ...rest] = url.pathname.split('/')
     const path = rest.map(decodeURIComponent)
     const key = request.headers['sec-websocket-key']
-    if (verb !== 'exec' && verb !== 'attach') return text(404, `nothing to upgrade at ${url.pathname}`)
+    if (verb === 'portforward' && key !== undefined) return this.#portForward(path, key, request)
+    if (verb !== 'exec' && verb !== 'attach' && verb !== 'portforward')
+      return text(404, `nothing to upgrade at ${url.pathname}`)
     if (key === undefined) {
       return text(
         400,
@@ -99,6 +106,24 @@ class KubeletServer {
       return text(400, `no subprotocol in common: this kubelet speaks ${commandProtocols.join(', ')}`)
     const serve = verb === 'exec' ? await this.#exec(path, url.searchParams) : await this.#attach(path)
     return typeof serve === 'function' ? { status: 101, headers: acceptHeaders(key, protocol), serve } : serve
+  }
+
+  #portForward(path: readonly string[], key: string, request: HttpRequest): HttpResponse | HttpUpgrade {
+    const [namespace = '', name = ''] = path
+    const worker = this.#manager.find(namespace, name)
+    if (worker === undefined) return text(404, `pod "${namespace}/${name}" not found on this node`)
+    const offered = request.headers['sec-websocket-protocol']
+    if (chooseProtocol(offered, [portForwardProtocol]) === undefined)
+      return text(400, `no subprotocol in common: this kubelet speaks ${portForwardProtocol}`)
+    const host = worker.sandbox?.ip || this.#context.config.address
+    const { signal } = this.#tasks
+    const dial = (port: number, timeoutMs: number) =>
+      this.#context.host.network.dial({ host, port, timeoutMs, signal })
+    return {
+      status: 101,
+      headers: acceptHeaders(key, portForwardProtocol),
+      serve: (connection) => servePortForward(connection, { dial, tasks: this.#tasks }),
+    }
   }
 
   async #exec(path: readonly string[], query: URLSearchParams): Promise<HttpResponse | HttpUpgrade['serve']> {
