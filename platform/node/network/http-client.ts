@@ -7,6 +7,7 @@ import {
 } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import type { Socket } from 'node:net'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { type HttpClient, type HttpClientResponse, NetworkError, type TlsIdentity } from '../../network.ts'
 import { codeOf, wrapSocket } from './bytes.ts'
 import { bodyOf, joinHeaders } from './http-server.ts'
@@ -108,6 +109,15 @@ function toResponse(response: IncomingMessage): HttpClientResponse {
   return { status: response.statusCode ?? 0, headers: joinHeaders(response.headers), body: bodyOf(response) }
 }
 
+/** Parsed once for all of a client's connections: certificates cost milliseconds each time. */
+function secureContextOf(tls: Partial<TlsIdentity>): SecureContext {
+  return createSecureContext({
+    ...(tls.certificateAuthority === undefined ? {} : { ca: tls.certificateAuthority }),
+    ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
+    ...(tls.privateKey === undefined ? {} : { key: tls.privateKey }),
+  })
+}
+
 export function createHttpClient(options: {
   readonly tls?: Partial<TlsIdentity> | undefined
   readonly connectTimeoutMs: number
@@ -120,9 +130,7 @@ export function createHttpClient(options: {
       keepAlive: true,
       timeout: idleMs,
       noDelay: true,
-      ...(tls?.certificateAuthority === undefined ? {} : { ca: tls.certificateAuthority }),
-      ...(tls?.certificate === undefined ? {} : { cert: tls.certificate }),
-      ...(tls?.privateKey === undefined ? {} : { key: tls.privateKey }),
+      ...(tls === undefined ? {} : { secureContext: secureContextOf(tls) }),
     }),
   }
   return {
