@@ -20,13 +20,9 @@ export async function slowStart(
 ): Promise<SlowStartResult> {
   let done = 0
   let succeeded = 0
-  for (let batch = Math.min(count, 1); batch > 0; batch = Math.min(batch * 2, count - done)) {
-    const start = done
-    const results = await Promise.allSettled(Array.from({ length: batch }, (_, index) => call(start + index)))
+  for (let batch = Math.min(count, 1); batch > 0; batch = Math.min(batch * 2, concurrencyMax, count - done)) {
+    const errors = await together(batch, done, call)
     done += batch
-    const errors = results.flatMap((result) =>
-      result.status === 'rejected' ? [result.reason as unknown] : [],
-    )
     succeeded += batch - errors.length
     if (errors.length > 0) return { succeeded, skipped: count - done, errors }
   }
