@@ -31,6 +31,7 @@ import {
   noteChange,
   otherMembers,
   otherVoters,
+  termOf,
 } from './state.ts'
 import { Progress } from './tracker/progress.ts'
 import type { MemberId, Term } from './types.ts'
@@ -197,10 +198,24 @@ export function stepVoteRequest(state: RaftState, message: VoteRequest): void {
     term: isGranted ? message.term : state.term,
     isPre: message.isPre,
     isGranted,
+    ...commitOf(state),
   }
   if (!isGranted || message.isPre) state.outbox.messages.push(response)
   else state.outbox.promises.push(response)
   if (isGranted) standBack(state, message)
+}
+
+/** The commit index, as an answer to a vote request tells it. */
+export function commitOf(state: RaftState): Pick<VoteResponse, 'commitIndex' | 'commitTerm'> {
+  const { commitIndex } = state.log
+  return { commitIndex, commitTerm: termOf(state.log, commitIndex) }
+}
+
+/** What another knows to be committed, and this log has, is committed: a fact, whatever terms and roles are now. */
+export function learnCommit(state: RaftState, message: VoteResponse): void {
+  const { commitIndex: index, commitTerm: term } = message
+  if (state.role.kind !== 'leader' && !state.installing && state.log.matches({ index, term }))
+    state.log.commitTo(index)
 }
 
 /**

@@ -24,6 +24,7 @@ const core: CoreOptions = {
 const me = toMemberId('1')
 const other = toMemberId('2')
 const third = toMemberId('3')
+const noCommit = { commitIndex: toLogIndex(0), commitTerm: toTerm(0) }
 
 function entries(first: number, ...terms: readonly number[]): readonly Entry[] {
   return terms.map((term, i) => {
@@ -129,8 +130,24 @@ class Subject {
     this.node.campaign(this.nowMs)
     this.settle()
     const term = toTerm(this.term + 1)
-    this.hear({ type: 'vote-response', from: other, to: me, term, isPre: true, isGranted: true }).sync()
-    this.hear({ type: 'vote-response', from: other, to: me, term, isPre: false, isGranted: true })
+    this.hear({
+      type: 'vote-response',
+      from: other,
+      to: me,
+      term,
+      isPre: true,
+      isGranted: true,
+      ...noCommit,
+    }).sync()
+    this.hear({
+      type: 'vote-response',
+      from: other,
+      to: me,
+      term,
+      isPre: false,
+      isGranted: true,
+      ...noCommit,
+    })
     return this
   }
 }
@@ -180,7 +197,15 @@ void t.test('state: term, vote and log are on stable storage before an RPC is an
   candidate.node.campaign(0)
   candidate
     .settle()
-    .hear({ type: 'vote-response', from: other, to: me, term: toTerm(1), isPre: true, isGranted: true })
+    .hear({
+      type: 'vote-response',
+      from: other,
+      to: me,
+      term: toTerm(1),
+      isPre: true,
+      isGranted: true,
+      ...noCommit,
+    })
   t.notOk(
     candidate.take('vote').some(({ isPre }) => !isPre),
     'the own candidacy waits',
@@ -346,7 +371,15 @@ void t.test('candidates: on conversion the term rises, the vote is the own, and 
   const s = new Subject({ term: 4, terms: [4] })
   s.node.campaign(0)
   s.settle().take('vote')
-  s.hear({ type: 'vote-response', from: third, to: me, term: toTerm(5), isPre: true, isGranted: true }).sync()
+  s.hear({
+    type: 'vote-response',
+    from: third,
+    to: me,
+    term: toTerm(5),
+    isPre: true,
+    isGranted: true,
+    ...noCommit,
+  }).sync()
   t.same([s.role, s.term, s.node.status().vote], ['candidate', 5, '1'])
   t.match(s.take('vote'), [
     { to: '2', term: 5, isPre: false, lastIndex: 1, lastTerm: 4 },
@@ -360,7 +393,15 @@ void t.test('candidates: votes of a majority make a leader; the same voter twice
   const node = new RawNode({ id: me, core, random: seededRandom(1n), restored, nowMs: 0 })
   const answer = (from: string, isPre: boolean) =>
     node.step(
-      { type: 'vote-response', from: toMemberId(from), to: me, term: toTerm(1), isPre, isGranted: true },
+      {
+        type: 'vote-response',
+        from: toMemberId(from),
+        to: me,
+        term: toTerm(1),
+        isPre,
+        isGranted: true,
+        ...noCommit,
+      },
       0,
     )
   node.campaign(0)
@@ -379,12 +420,44 @@ void t.test('candidates: a vote of an older election does not count', async (t) 
   const s = new Subject({ term: 5 })
   s.node.campaign(0)
   s.settle()
-    .hear({ type: 'vote-response', from: other, to: me, term: toTerm(6), isPre: true, isGranted: true })
+    .hear({
+      type: 'vote-response',
+      from: other,
+      to: me,
+      term: toTerm(6),
+      isPre: true,
+      isGranted: true,
+      ...noCommit,
+    })
     .sync()
-  s.hear({ type: 'vote-response', from: other, to: me, term: toTerm(5), isPre: false, isGranted: true })
-  s.hear({ type: 'vote-response', from: other, to: me, term: toTerm(6), isPre: true, isGranted: true })
+  s.hear({
+    type: 'vote-response',
+    from: other,
+    to: me,
+    term: toTerm(5),
+    isPre: false,
+    isGranted: true,
+    ...noCommit,
+  })
+  s.hear({
+    type: 'vote-response',
+    from: other,
+    to: me,
+    term: toTerm(6),
+    isPre: true,
+    isGranted: true,
+    ...noCommit,
+  })
   t.equal(s.role, 'candidate', 'neither an old vote nor a pre-vote')
-  s.hear({ type: 'vote-response', from: other, to: me, term: toTerm(6), isPre: false, isGranted: true })
+  s.hear({
+    type: 'vote-response',
+    from: other,
+    to: me,
+    term: toTerm(6),
+    isPre: false,
+    isGranted: true,
+    ...noCommit,
+  })
   t.equal(s.role, 'leader')
 })
 
@@ -392,7 +465,15 @@ void t.test('candidates: a new leader’s append makes a follower', async (t) =>
   const s = new Subject()
   s.node.campaign(0)
   s.settle()
-    .hear({ type: 'vote-response', from: third, to: me, term: toTerm(1), isPre: true, isGranted: true })
+    .hear({
+      type: 'vote-response',
+      from: third,
+      to: me,
+      term: toTerm(1),
+      isPre: true,
+      isGranted: true,
+      ...noCommit,
+    })
     .sync()
   t.equal(s.role, 'candidate')
   s.hear(append(1, [0, 0]))
@@ -403,7 +484,15 @@ void t.test('candidates: when the timeout passes without a winner, one tries aga
   const s = new Subject()
   s.node.campaign(0)
   s.settle()
-    .hear({ type: 'vote-response', from: third, to: me, term: toTerm(1), isPre: true, isGranted: true })
+    .hear({
+      type: 'vote-response',
+      from: third,
+      to: me,
+      term: toTerm(1),
+      isPre: true,
+      isGranted: true,
+      ...noCommit,
+    })
     .sync()
   s.take('vote')
   s.pass(175)

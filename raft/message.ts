@@ -67,6 +67,13 @@ export interface VoteResponse extends Envelope {
   readonly type: 'vote-response'
   readonly isPre: boolean
   readonly isGranted: boolean
+  /**
+   * The answerer's commit index and that entry's term: a candidate that has this very entry knows then that it
+   * is committed. Who missed the commit of the change that made it the only voter could else wait for ever for
+   * the vote of a former one (raft-rs, `maybe_commit_by_vote`).
+   */
+  readonly commitIndex: LogIndex
+  readonly commitTerm: Term
 }
 
 /** A whole snapshot has arrived beside the message channel and waits to be installed. */

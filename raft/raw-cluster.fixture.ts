@@ -454,7 +454,7 @@ function describeBody(m: Message): string {
     case 'vote':
       return `${m.isPre ? 'pre-vote' : 'vote'} term ${m.term} last ${m.lastIndex}/${m.lastTerm}${m.isTransfer ? ' by transfer' : ''}`
     case 'vote-response':
-      return `${m.isPre ? 'pre-vote' : 'vote'} ${m.isGranted ? 'granted' : 'refused'} term ${m.term}`
+      return `${m.isPre ? 'pre-vote' : 'vote'} ${m.isGranted ? 'granted' : 'refused'} term ${m.term} commit ${m.commitIndex}`
     case 'snapshot':
       return `snapshot term ${m.term} at ${m.meta.index}/${m.meta.term} voters ${m.meta.confState.voters.join(' ')}`
     case 'read-index':

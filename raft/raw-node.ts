@@ -15,8 +15,10 @@ import { changeMembership, checkConfState, decodeConfChange } from './conf-chang
 import {
   becomeFollower,
   campaign,
+  commitOf,
   countVote,
   hasRecentLeader,
+  learnCommit,
   mayCampaign,
   stepVoteRequest,
 } from './election.ts'
@@ -180,6 +182,7 @@ export class RawNode {
     )
     this.#observe(nowMs)
     const state = this.#state
+    if (message.type === 'vote-response') learnCommit(state, message)
     if (message.term < state.term) this.#stepOlderTerm(message)
     else if (message.term === state.term || this.#enterTerm(message)) this.#stepCurrentTerm(message)
   }
@@ -399,7 +402,8 @@ export class RawNode {
     if (message.type === 'append' || message.type === 'heartbeat' || message.type === 'snapshot') {
       outbox.messages.push({ type: 'stale-term', from, to, term })
     } else if (message.type === 'vote' && message.isPre) {
-      outbox.messages.push({ type: 'vote-response', from, to, term, isPre: true, isGranted: false })
+      const refusal = { from, to, term, isPre: true, isGranted: false, ...commitOf(this.#state) }
+      outbox.messages.push({ type: 'vote-response', ...refusal })
     }
   }
 

@@ -55,7 +55,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     .record({ term, isPre: flag, isTransfer: flag, lastIndex: index, lastTerm: term })
     .map((m): Message => ({ ...ends, type: 'vote', ...m })),
   fc
-    .record({ term, isPre: flag, isGranted: flag })
+    .record({ term, isPre: flag, isGranted: flag, commitIndex: index, commitTerm: term })
     .map((m): Message => ({ ...ends, type: 'vote-response', ...m })),
   fc.record({ term }).map((m): Message => ({ ...ends, type: 'stale-term', ...m })),
   fc.record({ term }).map((m): Message => ({ ...ends, type: 'timeout-now', ...m })),

@@ -58,7 +58,7 @@ function encodeMessage(m: Message): readonly unknown[] {
     case 'vote':
       return [6, m.term, m.isPre, m.isTransfer, m.lastIndex, m.lastTerm]
     case 'vote-response':
-      return [7, m.term, m.isPre, m.isGranted]
+      return [7, m.term, m.isPre, m.isGranted, m.commitIndex, m.commitTerm]
     case 'snapshot':
       return [8, m.term, m.meta.index, m.meta.term, encodeConfState(m.meta.confState)]
     case 'stale-term':
@@ -128,7 +128,7 @@ function decodeMessage(f: readonly unknown[], ends: { from: MemberId; to: Member
         lastTerm: term(f[5]),
       }
     case 7:
-      return { ...envelope, type: 'vote-response', isPre: flag(f[2]), isGranted: flag(f[3]) }
+      return { ...envelope, type: 'vote-response', ...decodeVoteResponse(f) }
     case 8:
       return {
         ...envelope,
@@ -168,6 +168,10 @@ function decodeAppend(f: readonly unknown[]): {
     }
   })
   return { prevIndex, prevTerm: term(f[3]), commitIndex: index(f[4]), entries }
+}
+
+function decodeVoteResponse(f: readonly unknown[]) {
+  return { isPre: flag(f[2]), isGranted: flag(f[3]), commitIndex: index(f[4]), commitTerm: term(f[5]) }
 }
 
 /** A membership as plain arrays. */
