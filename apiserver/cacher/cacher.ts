@@ -74,6 +74,7 @@ export class Cacher {
   #watch: Watch | undefined
   #startHint: number | undefined
   #askedAtMs = Number.NEGATIVE_INFINITY
+  #askedFor = 0
 
   constructor(options: CacherOptions) {
     this.#options = options
@@ -146,7 +147,7 @@ export class Cacher {
           timeoutMs,
         )
       if (signal?.aborted) throw signal.reason
-      this.#askProgress()
+      this.#askProgress(revision)
       await this.#nextChange(Math.min(leftMs, progressAskMs), signal)
     }
   }
@@ -176,11 +177,12 @@ export class Cacher {
     this.#watch?.requestProgress()
   }
 
-  /** At most one question in `progressAskMs`, however many wait. */
-  #askProgress(): void {
+  /** One question for each revision that somebody waits for, and again after `progressAskMs`. */
+  #askProgress(wanted: number): void {
     const now = this.#options.clock.monotonicMs()
-    if (now - this.#askedAtMs < progressAskMs) return
+    if (wanted <= this.#askedFor && now - this.#askedAtMs < progressAskMs) return
     this.#askedAtMs = now
+    this.#askedFor = wanted
     this.#watch?.requestProgress()
   }
 
