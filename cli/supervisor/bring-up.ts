@@ -6,7 +6,12 @@ import { messageOf } from '../../platform/assert.ts'
 import type { Powers } from '../../platform/powers.ts'
 import type { Listener } from '../../platform/network.ts'
 import { CliError } from '../cli-error.ts'
-import { type ClusterFile, clusterPaths, writeClusterFile } from '../cluster/cluster-file.ts'
+import {
+  type ClusterFile,
+  clusterPaths,
+  type ProcessSpec,
+  writeClusterFile,
+} from '../cluster/cluster-file.ts'
 import { writeConfiguration } from '../cluster/configuration.ts'
 import { lockDirectory, prepareDirectory } from '../cluster/directory.ts'
 import { ensureFirstImages } from '../cluster/image-directory.ts'
@@ -71,7 +76,7 @@ export async function bringUp(options: BringUpOptions): Promise<RunningCluster> 
     lock.release()
   }
   try {
-    const cluster = await prepare(options, existing, steps)
+    const { cluster, network } = await prepare(options, existing, steps)
     supervisor = new Supervisor({
       powers,
       cluster,
@@ -83,7 +88,10 @@ export async function bringUp(options: BringUpOptions): Promise<RunningCluster> 
     })
     listener = await openControl(options, supervisor)
     trimLogs(powers.files, clusterPaths(dir).logs)
-    await supervisor.startAll()
+    await supervisor.start((spec) => !needsNetwork(spec))
+    await network
+    steps.done('network', networkDetail(cluster))
+    await supervisor.start(needsNetwork)
     const images = cluster.runtime.kind === 'runc' ? firstImages(options) : Promise.resolve()
     const readiness = await awaitReady({
       powers,
@@ -114,12 +122,17 @@ export async function bringUp(options: BringUpOptions): Promise<RunningCluster> 
   }
 }
 
-/** Everything before the first process: steps preflight, certificates, network. */
+/** Apiservers listen on the bridge; kubelets and proxies live in the namespaces. */
+function needsNetwork(spec: ProcessSpec): boolean {
+  return spec.kind === 'apiserver' || spec.kind === 'kubelet' || spec.kind === 'proxy'
+}
+
+/** Everything before the first process: preflight and certificates; the network is still being made when it returns. */
 async function prepare(
   options: BringUpOptions,
   existing: ClusterFile | undefined,
   steps: StepCounter,
-): Promise<ClusterFile> {
+): Promise<{ readonly cluster: ClusterFile; readonly network: Promise<void> }> {
   const { powers, shell, dir, wish } = options
   const paths = clusterPaths(dir)
   const leftovers = await endLeftovers(powers, paths.children)
@@ -142,20 +155,17 @@ async function prepare(
   const network = cluster.network
     ? ensureNodeNetwork(powers, cluster.network, `${paths.run}/ip-forward`)
     : Promise.resolve()
-  const [pki] = await Promise.all([
-    ensurePki({
-      files: powers.files,
-      dir,
-      cluster,
-      nowMs: powers.clock.wallMs(),
-      loadMaker: () => import('../../platform/node/certificates.ts'),
-    }),
-    network,
-  ])
+  network.catch(() => {}) // it is awaited by the caller; certificates may fail first
+  const pki = await ensurePki({
+    files: powers.files,
+    dir,
+    cluster,
+    nowMs: powers.clock.wallMs(),
+    loadMaker: () => import('../../platform/node/certificates.ts'),
+  })
   writeConfiguration(powers.files, { dir, cluster, faultToken: tokenText(powers) })
   steps.done('certificates', pki.issued > 0 ? `3 authorities, ${pki.issued} issued` : `${pki.kept} kept`)
-  steps.done('network', networkDetail(cluster))
-  return cluster
+  return { cluster, network }
 }
 
 function reasonsOf(options: BringUpOptions, missing: readonly string[]): Readonly<Record<string, string>> {

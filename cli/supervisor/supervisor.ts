@@ -71,9 +71,10 @@ export class Supervisor {
     this.#processes = new Map(specs.map((spec) => [spec.name, this.#supervise(spec)]))
   }
 
-  /** Spawns every process at once; none waits for another, each of them tries until those it needs are there. */
-  async startAll(): Promise<void> {
-    await Promise.all([...this.#processes.values()].map((process) => process.start()))
+  /** Spawns those processes at once; none waits for another, each of them tries until those it needs are there. */
+  async start(isMeant: (spec: ProcessSpec) => boolean): Promise<void> {
+    const meant = this.#options.cluster.processes.filter(isMeant)
+    await Promise.all(meant.map((spec) => this.#process(spec.name).start()))
   }
 
   views(): readonly ProcessView[] {
