@@ -19,6 +19,7 @@ import type { Listener } from '../platform/network.ts'
 import type { Component } from '../platform/powers.ts'
 import { TaskGroup } from '../platform/tasks.ts'
 import type { KubeletConfig } from './kubelet-config.ts'
+import { cleanImages } from './images/image-clean-up.ts'
 import { NodeAgent } from './node/node-agent.ts'
 import { allocatableOf, capacityOf } from './node/node-object.ts'
 import { parseQuantity, toMilli, toWhole } from '../api/meta/quantity.ts'
@@ -117,7 +118,7 @@ class RunningKubelet implements Kubelet {
   }
 
   async start(): Promise<void> {
-    const { config, host } = this.#parts
+    const { powers, config, host } = this.#parts
     const { port } = config
     if (port !== undefined) {
       this.#server = await startServer({
@@ -135,6 +136,7 @@ class RunningKubelet implements Kubelet {
       delete: (pod) => this.#manager.delete(pod),
     })
     this.#agent.start()
+    this.#tasks.run('image clean-up', (signal) => cleanImages(powers, host, signal))
     this.#informers.start()
     this.#tasks.run('first list', async (signal) => {
       await this.#informers.waitForSync(signal)

@@ -42,6 +42,7 @@ export async function createLinuxNodeHost(
 ): Promise<NodeHost> {
   const { clock, files, processes, log, network } = powers
   const { rootDir } = options
+  checkPrograms(files, options.runtime ?? 'runc')
   files.makeDirectory(rootDir, { mode: 0o711 })
   const facts = await machineFacts(powers, rootDir)
   const runtime = await openLinuxRuntime({
@@ -81,6 +82,32 @@ export async function createLinuxNodeHost(
     usage: () => machineUsage(powers, rootDir),
     resolvConf: () => (files.exists('/etc/resolv.conf') ? files.readText('/etc/resolv.conf') : ''),
   }
+}
+
+/** What is run here, and the Debian package that has it. */
+const programs: Readonly<Record<string, string>> = {
+  perl: 'perl-base',
+  mount: 'mount',
+  umount: 'mount',
+  unshare: 'util-linux',
+  ip: 'iproute2',
+  tar: 'tar',
+}
+const programDirs = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/sbin', '/usr/local/bin'] as const
+
+/** @throws Error that names every missing program and its package */
+function checkPrograms(files: Files, runtime: string): void {
+  const isThere = (name: string) =>
+    name.startsWith('/')
+      ? files.exists(name)
+      : programDirs.some((directory) => files.exists(`${directory}/${name}`))
+  const missing = Object.entries({ ...programs, [runtime]: runtime }).filter(([name]) => !isThere(name))
+  if (missing.length === 0) return
+  const names = missing.map(([name]) => name).join(', ')
+  const packages = [...new Set(missing.map(([, owner]) => owner))].join(' ')
+  throw new Error(
+    `cannot run containers on this machine: ${names} missing; apt-get install ${packages}, or use the fake runtime`,
+  )
 }
 
 /** One file per pod, replaced whole. */

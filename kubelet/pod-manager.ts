@@ -77,7 +77,7 @@ export class PodManager {
 
   /** The API has this pod for this node. */
   set(pod: Pod): void {
-    const { context, tasks } = this.#options
+    const { context } = this.#options
     const uid = pod.metadata.uid ?? ''
     const entry = this.#entries.get(uid)
     if (entry !== undefined) {
@@ -96,7 +96,6 @@ export class PodManager {
     if (isNew && !this.#admit(pod)) return
     if (!isPodTerminal(pod)) this.#checkpoint(pod)
     this.#start(pod, undefined)
-    tasks.signal.throwIfAborted()
     context.powers.log.debug('pod came in', { pod: pod.metadata.name, namespace: pod.metadata.namespace })
   }
 

@@ -51,5 +51,6 @@ export interface ImageService {
     options: { readonly credentials?: RegistryCredentials | undefined; readonly signal: AbortSignal },
   ): Promise<Image>
   list(): Promise<readonly Image[]>
-  remove(id: string): Promise<void>
+  /** False when a running container still needs it; it stays then. */
+  remove(id: string): Promise<boolean>
 }

@@ -87,13 +87,24 @@ export class ImageStore implements ImageService {
       .filter((image) => image !== undefined)
   }
 
-  async remove(id: string): Promise<void> {
+  async remove(id: string): Promise<boolean> {
     const image = this.#image(id)
-    if (image === undefined) return
+    if (image === undefined) return true
+    if (image.layers.some((layer) => this.#isMounted(layer))) return false
     for (const name of [...image.names, ...image.digests]) this.#files.remove(this.#namePath(name))
     this.#files.remove(this.#imagePath(id))
     const used = new Set((await this.list()).flatMap((other) => other.layers))
     for (const layer of image.layers) if (!used.has(layer)) this.#files.remove(layer)
+    return true
+  }
+
+  /** Whether a container of any node of this machine has the layer below its root. */
+  #isMounted(layer: string): boolean {
+    const mounts = '/proc/self/mountinfo'
+    const name = layer.slice(layer.lastIndexOf('/') + 1)
+    return (
+      this.#files.exists(mounts) && new RegExp(`lowerdir=[^ ,]*${name}`).test(this.#files.readText(mounts))
+    )
   }
 
   /** A path for something unfinished, on the same file system. */

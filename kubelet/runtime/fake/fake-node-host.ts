@@ -114,8 +114,9 @@ class FakeImages implements ImageService {
     return [...this.#images.values()]
   }
 
-  async remove(id: string): Promise<void> {
+  async remove(id: string): Promise<boolean> {
     for (const [name, image] of this.#images) if (image.id === id) this.#images.delete(name)
+    return true
   }
 }
 
