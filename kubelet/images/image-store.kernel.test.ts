@@ -1,3 +1,4 @@
+/** The store on a real disk: unpacking keeps owners, so it runs as root; the test runner decides. */
 import t from 'tap'
 import { createNodePowers } from '../../platform/node/powers.ts'
 import { type RootfsEntry, writeLayout } from './image-build.ts'
