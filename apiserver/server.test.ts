@@ -212,6 +212,13 @@ void t.test('a pod gets its account, its token volume and its tolerations, and i
   t.equal((await bind('n1')).status, 201)
   const second = await bind('n2')
   t.same([second.status, second.json['reason']], [409, 'Conflict'])
+  const plain = { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'q' }, target: { name: 'n1' } }
+  const bindings = '/api/v1/namespaces/default/bindings'
+  t.equal((await world.call('POST', bindings, plain)).status, 404)
+  await world.call('POST', pods, pod('q'))
+  t.equal((await world.call('POST', bindings, plain)).status, 201)
+  t.equal((await world.call('POST', bindings, plain)).status, 409)
+  t.match((await world.call('POST', `${pods}/p/exec`)).json['message'], /Upgrade request required/)
   const bound = await world.call('GET', `${pods}/p`)
   t.equal(bound.json['spec']?.['nodeName'], 'n1')
   t.match(JSON.stringify(bound.json['status']?.['conditions']), /"PodScheduled","status":"True"/)

@@ -4,6 +4,8 @@
  * Source: k8s.io/kubernetes pkg/registry/core/pod/storage/storage.go.
  */
 import { decode } from '../../api/meta/codec.ts'
+import { pods } from '../../api/core/pod.ts'
+import { anyKind } from '../../api/meta/kind-definition.ts'
 import { setCondition } from '../../api/meta/conditions.ts'
 import { fieldOf, trusted } from '../../api/meta/json.ts'
 import { badRequest, conflict, methodNotSupported, success } from '../../api/meta/status.ts'
@@ -20,6 +22,8 @@ import { writeCall } from '../verbs/write-scope.ts'
 
 /** What a Binding asks for. */
 export interface BindingRequest {
+  /** '' where the body does not say. */
+  readonly pod: string
   readonly node: string
   readonly uid: string | undefined
   readonly annotations: Readonly<Record<string, string>>
@@ -28,8 +32,28 @@ export interface BindingRequest {
 /** @throws ApiError 400, 404, 409 */
 export async function serveBinding(parts: Parts, request: ResourceExchange): Promise<HttpResponse> {
   if (request.info.verb !== 'create') throw methodNotSupported(request.kind, request.info.verb)
-  const context = encodeContext(parts, request)
   const binding = await readBinding(request)
+  if (binding.pod !== '' && binding.pod !== request.info.name)
+    throw badRequest(
+      `name in URL does not match name in Binding object: ${request.info.name} and ${binding.pod}`,
+    )
+  return await bindPod(parts, request, binding)
+}
+
+/** POST bindings: the same, the pod named in the body alone. @throws ApiError 400, 404, 409 */
+export async function createBinding(parts: Parts, request: ResourceExchange): Promise<HttpResponse> {
+  const binding = await readBinding(request)
+  if (binding.pod === '') throw badRequest('metadata.name: Required value: a Binding names the pod')
+  const info = { ...request.info, name: binding.pod }
+  return await bindPod(parts, { ...request, info, kind: anyKind(pods) }, binding)
+}
+
+async function bindPod(
+  parts: Parts,
+  request: ResourceExchange,
+  binding: BindingRequest,
+): Promise<HttpResponse> {
+  const context = encodeContext(parts, request)
   const { scope } = writeCall(request, 'binding')
   const nowText = formatTime(parts.powers.clock.wallMs())
   await updateObject(parts.registry, scope, request.info.name, {
@@ -42,9 +66,6 @@ async function readBinding(request: ResourceExchange): Promise<BindingRequest> {
   const bytes = await readBody(request.http.body)
   const contentType = request.http.headers['content-type'] ?? ''
   const { object } = decode(bytes, contentType, { group: '', version: 'v1', kind: 'Binding' })
-  const name = object.metadata.name ?? ''
-  if (name !== '' && name !== request.info.name)
-    throw badRequest(`name in URL does not match name in Binding object: ${request.info.name} and ${name}`)
   const target = object['target']
   const node = fieldOf(target, 'name')
   const kind = fieldOf(target, 'kind')
@@ -52,7 +73,12 @@ async function readBinding(request: ResourceExchange): Promise<BindingRequest> {
     throw badRequest('target.name: Required value: a Binding names the node')
   if (kind !== undefined && kind !== '' && kind !== 'Node')
     throw badRequest(`target.kind: Unsupported value: ${JSON.stringify(kind)}: supported values: "Node"`)
-  return { node, uid: object.metadata.uid, annotations: object.metadata.annotations ?? {} }
+  return {
+    pod: object.metadata.name ?? '',
+    node,
+    uid: object.metadata.uid,
+    annotations: object.metadata.annotations ?? {},
+  }
 }
 
 /** The pod, bound. Pure. @throws ApiError 409 when it is bound, being deleted, or another pod */

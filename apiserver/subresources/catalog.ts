@@ -9,16 +9,20 @@ import { serveEphemeralContainers, serveResize } from './pod-parts.ts'
 import { serveProxy } from './proxy.ts'
 import { serveScale } from './scale.ts'
 import type { SubresourceVerb } from './subresource.ts'
+import { refusePlain } from './upgrade.ts'
 import { serveToken } from './token.ts'
 
 const catalog: Readonly<Record<string, SubresourceVerb>> = {
   'certificatesigningrequests/approval': serveApproval,
   'namespaces/finalize': serveFinalize,
   'nodes/proxy': serveProxy,
+  'pods/attach': refusePlain,
   'pods/binding': serveBinding,
   'pods/ephemeralcontainers': serveEphemeralContainers,
   'pods/eviction': serveEviction,
+  'pods/exec': refusePlain,
   'pods/log': serveLog,
+  'pods/portforward': refusePlain,
   'pods/proxy': serveProxy,
   'pods/resize': serveResize,
   'serviceaccounts/token': serveToken,

@@ -57,6 +57,11 @@ export async function serveUpgrade(parts: Parts, exchange: Exchange): Promise<Ht
   }
 }
 
+/** exec, attach and portforward without `Upgrade`. @throws ApiError 400 */
+export function refusePlain(): Promise<HttpResponse> {
+  return Promise.reject(badRequest('Upgrade request required'))
+}
+
 /** Copies both ways until either side is done with both. */
 export async function join(client: ByteConnection, kubelet: ByteConnection): Promise<void> {
   await Promise.all([copy(client, kubelet), copy(kubelet, client)])
