@@ -28,7 +28,7 @@ export interface AdmissionParts {
 }
 
 /** Every plugin, in order. */
-export function admissionPlugins(parts: AdmissionParts): readonly AdmissionPlugin[] {
+function admissionPlugins(parts: AdmissionParts): readonly AdmissionPlugin[] {
   return [
     namespaceLifecycle(parts),
     limitRanger(parts),

@@ -41,7 +41,7 @@ export class Authenticator {
 }
 
 /** The user that a verified client certificate names. */
-export function certificateUser(peer: PeerIdentity): User {
+function certificateUser(peer: PeerIdentity): User {
   return authenticated({ name: peer.commonName, uid: '', groups: [...peer.organizations], extra: {} })
 }
 

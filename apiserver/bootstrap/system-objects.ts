@@ -3,12 +3,7 @@ import type { KubeObject } from '../../api/kind.ts'
 import { asObject } from '../storage/parse.ts'
 
 /** The namespaces that the system needs. */
-export const systemNamespaces: readonly string[] = [
-  'default',
-  'kube-node-lease',
-  'kube-public',
-  'kube-system',
-]
+const systemNamespaces: readonly string[] = ['default', 'kube-node-lease', 'kube-public', 'kube-system']
 
 /** The namespaces' objects. */
 export function namespaceObjects(): readonly KubeObject[] {

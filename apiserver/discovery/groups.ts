@@ -68,7 +68,7 @@ function rank(group: string): number {
 }
 
 /** `v2` before `v1` before `v1beta1` before `v1alpha1`. */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   return versionWeight(b) - versionWeight(a)
 }
 

@@ -1,5 +1,5 @@
 /** GET /version: Skedia presents itself as Kubernetes 1.33. `major` and `minor` are digits only. */
-export const kubernetesVersion = 'v1.33.0'
+const kubernetesVersion = 'v1.33.0'
 
 /** The document of /version. */
 export const versionInfo = {

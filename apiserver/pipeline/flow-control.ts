@@ -23,7 +23,7 @@ export function isLongRunning(info: RequestInfo): boolean {
 }
 
 /** True when a request cannot change anything. */
-export function isReadOnly(info: RequestInfo): boolean {
+function isReadOnly(info: RequestInfo): boolean {
   return readVerbs.has(info.verb)
 }
 

@@ -134,7 +134,7 @@ function rejectOnAbort(signal: AbortSignal): Promise<never> {
 }
 
 /** What a request asks permission for. */
-export function accessOf(info: RequestInfo, user: User): AccessAttributes {
+function accessOf(info: RequestInfo, user: User): AccessAttributes {
   return {
     user,
     verb: info.verb,

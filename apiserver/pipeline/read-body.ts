@@ -3,7 +3,7 @@ import { requestEntityTooLarge } from '../../api/meta/status.ts'
 import type { ByteSource } from '../../platform/network.ts'
 
 /** Upstream's limit of a request body. */
-export const bodyBytesMax = 3 * 1024 * 1024
+const bodyBytesMax = 3 * 1024 * 1024
 
 /** A body beyond the limit is still read and thrown away up to here, so that its client hears the 413. */
 const drainBytesMax = 64 * 1024 * 1024

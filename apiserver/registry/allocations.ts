@@ -10,7 +10,7 @@ import type { ObjectStorage } from '../storage/object-storage.ts'
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 /** An allocation without an owner is taken over only when it is this old: its Service may be on its way. */
-export const orphanAgeMs = 60_000
+const orphanAgeMs = 60_000
 
 export interface Owner {
   readonly namespace: string

@@ -14,7 +14,7 @@ import type { StoreClient } from '../../store/client/store-client.ts'
 import { keyBytes } from './keys.ts'
 
 /** Upstream's key; robust against both sides running at once. */
-export const compactRevKey = 'compact_rev_key'
+const compactRevKey = 'compact_rev_key'
 
 export interface CompactorState {
   /** Version of `compact_rev_key` as this apiserver last saw it. */

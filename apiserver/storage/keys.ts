@@ -40,11 +40,6 @@ export function objectKey(
   return `${collectionPrefix(kind, namespace)}${name}`
 }
 
-/** `pods`, `deployments.apps`: how errors name a resource. */
-export function qualifiedResource(resource: Pick<Resource, 'group' | 'resource'>): string {
-  return resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`
-}
-
 /** `v1`, `apps/v1`. */
 export function apiVersionOf(resource: Pick<Resource, 'group' | 'version'>): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`

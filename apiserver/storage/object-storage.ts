@@ -23,7 +23,7 @@ import { keyBytes, keyText } from './keys.ts'
 import { StoredObject } from './stored-object.ts'
 
 /** How long one write may take with all its retries. */
-export const writeTimeoutMs = 10_000
+const writeTimeoutMs = 10_000
 const attemptTimeoutMs = 5_000
 const pauseMsMin = 5
 const pauseMsMax = 200

@@ -85,7 +85,7 @@ export class StoredObject {
 }
 
 /** A copy of `object` that says at which revision it is. */
-export function withResourceVersion(object: KubeObject, revision: number): KubeObject {
+function withResourceVersion(object: KubeObject, revision: number): KubeObject {
   return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }
 }
 

@@ -110,7 +110,7 @@ function pathsOf(request: ResourceExchange): ScalePaths {
 }
 
 /** A workload as its Scale. Pure. */
-export function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
+function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
   const selector = selectorText(valueAt(object, paths.selector))
   return asObject({

@@ -59,12 +59,7 @@ export function encodedResponse(
 ): HttpResponse {
   const { mediaType } = representation
   const body = mediaType === 'application/json' ? `${JSON.stringify(value)}\n` : encodeMedia(value, mediaType)
-  return { status, headers: { ...headers, 'content-type': contentTypeOf(representation) }, body }
-}
-
-/** `application/json;as=Table;…` where a transform was made. */
-export function contentTypeOf(representation: Representation): string {
-  return representation.mediaType
+  return { status, headers: { ...headers, 'content-type': mediaType }, body }
 }
 
 export interface ListPayload {
