@@ -6,6 +6,7 @@
 import fs from 'node:fs'
 import { dirname } from 'node:path'
 import { type Disk, DiskError, type DiskFile } from '../disk.ts'
+import { makeDirectories } from './make-directories.ts'
 import { processStartTicks } from './process-table.ts'
 
 function codeOf(error: unknown): string {
@@ -133,7 +134,7 @@ export function createNodeDisk(): Disk {
       guarded('list', directory, () => (fs.existsSync(directory) ? fs.readdirSync(directory).sort() : [])),
     exists: (path) => fs.existsSync(path),
     makeDirectory: (directory) => {
-      guarded('create directory', directory, () => fs.mkdirSync(directory, { recursive: true }))
+      guarded('create directory', directory, () => makeDirectories(directory, 0o777))
     },
     rename: (from, to) => guarded(`rename to ${to}`, from, () => fs.renameSync(from, to)),
     remove: (path) => guarded('remove', path, () => fs.rmSync(path, { recursive: true, force: true })),

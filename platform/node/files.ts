@@ -1,6 +1,7 @@
 /** Ordinary files on `node:fs`. */
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
+import { makeDirectories } from './make-directories.ts'
 import { type Files, FilesError, type FileStat } from '../files.ts'
 
 function guarded<T>(attempted: string, path: string, work: () => T): T {
@@ -72,9 +73,7 @@ export function createNodeFiles(): Files {
       ),
     write: (path, content, options = {}) => guarded('write', path, () => write(path, content, options)),
     makeDirectory: (path, options = {}) => {
-      guarded('create directory', path, () =>
-        fs.mkdirSync(path, { recursive: true, mode: options.mode ?? 0o755 }),
-      )
+      guarded('create directory', path, () => makeDirectories(path, options.mode ?? 0o755))
     },
     list: (path) => guarded('list', path, () => fs.readdirSync(path).sort()),
     stat: (path) => guarded('stat', path, () => statOf(path)),
