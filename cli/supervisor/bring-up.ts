@@ -85,6 +85,7 @@ export async function bringUp(options: BringUpOptions): Promise<RunningCluster> 
       entry: options.shell.entry,
       faultToken: powers.files.readText(`${clusterPaths(dir).run}/fault-token`),
       env: childEnvironment(options.shell, dir),
+      onNote: options.onNote,
     })
     listener = await openControl(options, supervisor)
     trimLogs(powers.files, clusterPaths(dir).logs)

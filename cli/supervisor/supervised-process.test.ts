@@ -5,6 +5,7 @@ import { backoffFirstMs, backoffMaxMs, healthyRunMs, SupervisedProcess } from '.
 function supervised() {
   const clock = new FakeClock()
   const processes = new FakeProcesses()
+  const ends: string[] = []
   const process = new SupervisedProcess({
     name: 'm1',
     kind: 'store',
@@ -15,12 +16,13 @@ function supervised() {
     clock,
     processes,
     onChange: () => {},
+    onUnaskedEnd: (reason) => ends.push(reason),
   })
-  return { clock, processes, process }
+  return { clock, processes, process, ends }
 }
 
 void t.test('a death that nobody asked for is restarted, each time after twice the wait', async (t) => {
-  const { clock, processes, process } = supervised()
+  const { clock, processes, process, ends } = supervised()
   await process.start()
   for (const waitMs of [backoffFirstMs, backoffFirstMs * 2, backoffFirstMs * 4]) {
     const count = processes.children.length
@@ -34,6 +36,7 @@ void t.test('a death that nobody asked for is restarted, each time after twice t
     t.equal(processes.children.length, count + 1, `again after ${waitMs} ms`)
   }
   t.equal(process.view().restarts, 3)
+  t.same(ends, ['exit 1', 'exit 1', 'exit 1'])
 })
 
 void t.test('the wait never exceeds its bound, and a healthy run resets it', async (t) => {
@@ -52,12 +55,13 @@ void t.test('the wait never exceeds its bound, and a healthy run resets it', asy
 })
 
 void t.test('a killed process stays down until it is started', async (t) => {
-  const { clock, processes, process } = supervised()
+  const { clock, processes, process, ends } = supervised()
   await process.start()
   await process.kill()
   t.same(processes.children[0]?.signals, ['SIGKILL'])
   await clock.advance(60_000)
   t.equal(process.view().phase, 'down')
+  t.same(ends, [], 'and nobody is alarmed')
   t.equal(processes.children.length, 1)
   await process.start()
   t.equal(process.view().phase, 'running')

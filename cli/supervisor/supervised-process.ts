@@ -48,6 +48,8 @@ export interface SupervisedOptions {
   readonly processes: Processes
   /** Called after every change of pid or phase. */
   readonly onChange: () => void
+  /** Called when it ended and nobody had asked for that. */
+  readonly onUnaskedEnd: (reason: string, restartMs: number) => void
 }
 
 export class SupervisedProcess {
@@ -160,6 +162,7 @@ export class SupervisedProcess {
       this.#restarts += 1
       void this.start()
     })
+    this.#options.onUnaskedEnd(reason, delayMs)
     this.#options.onChange()
   }
 

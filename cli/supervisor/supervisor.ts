@@ -46,6 +46,8 @@ export interface SupervisorOptions {
   readonly faultToken: string
   /** The environment of the processes. */
   readonly env: Readonly<Record<string, string>>
+  /** Hears what a person in front of the supervisor should know: a process that ended unasked. */
+  readonly onNote: (note: string) => void
 }
 
 /** Stopped group by group, each before those that it needs. */
@@ -56,6 +58,8 @@ const stopOrder: readonly (readonly ProcessKind[])[] = [
   ['store'],
 ]
 const stopGraceMs = 5_000
+/** Ends in a row of one process that are worth a line. */
+const notesInRowMax = 3
 
 export class Supervisor {
   readonly #options: SupervisorOptions
@@ -233,7 +237,18 @@ export class Supervisor {
       clock: powers.clock,
       processes: powers.processes,
       onChange: () => this.#remember(),
+      onUnaskedEnd: (reason, restartMs) => this.#tell(spec.name, reason, restartMs),
     })
+  }
+
+  /** A process that ends over and over is news the first few times only. */
+  #tell(name: string, reason: string, restartMs: number): void {
+    if (this.#process(name).view().failuresInRow > notesInRowMax) return
+    const { name: cluster } = this.#options.cluster
+    const flag = cluster === 'skedia' ? '' : ` --name ${cluster}`
+    this.#options.onNote(
+      `${name} ended (${reason}), started again in ${restartMs} ms · skedia logs ${name}${flag}`,
+    )
   }
 
   /** Many changes in one moment are written down once. */

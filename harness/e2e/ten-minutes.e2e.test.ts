@@ -90,14 +90,15 @@ void t.test(
 )
 
 void t.test(
-  'stopped and started again: the same cluster, the same objects, the pods running again',
+  'stopped and started again on other ports: the same cluster, the same objects, the pods running again',
   async (t) => {
     const before = await user.podsOf('web')
     await cluster.mustSkedia('down')
     t.equal((await cluster.skedia('status')).code, 69)
     if (cluster.hasRealPods)
       t.same(await runningContainers(cluster), [], 'no container runs while it is stopped')
-    t.equal((await cluster.up()).type, 'ready')
+    user.close()
+    t.equal((await cluster.up('--base-port', '20800')).type, 'ready')
     await expectServing(t, 5)
     const uids = (pods: typeof before) => pods.map((pod) => pod.metadata?.uid ?? '').sort()
     t.same(uids(await user.podsOf('web')), uids(before), 'they are the same pods')
