@@ -195,17 +195,15 @@ void t.test('state: term, vote and log are on stable storage before an RPC is an
   t.match(follower.sync().take('append-accepted'), [{ matchIndex: 1 }])
   const candidate = new Subject()
   candidate.node.campaign(0)
-  candidate
-    .settle()
-    .hear({
-      type: 'vote-response',
-      from: other,
-      to: me,
-      term: toTerm(1),
-      isPre: true,
-      isGranted: true,
-      ...noCommit,
-    })
+  candidate.settle().hear({
+    type: 'vote-response',
+    from: other,
+    to: me,
+    term: toTerm(1),
+    isPre: true,
+    isGranted: true,
+    ...noCommit,
+  })
   t.notOk(
     candidate.take('vote').some(({ isPre }) => !isPre),
     'the own candidacy waits',

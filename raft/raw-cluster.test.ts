@@ -13,6 +13,9 @@ import { RawCluster } from './raw-cluster.fixture.ts'
 import type { CoreOptions } from './state.ts'
 import { toMemberId } from './types.ts'
 
+// On a busy machine the storms take longer than tap waits by default.
+t.setTimeout(240_000)
+
 const core: CoreOptions = {
   heartbeatMs: 50,
   electionTimeoutMs: 200,

@@ -4,6 +4,9 @@ import type { ReadIndexResult } from '../raft-node.ts'
 import { SimCluster } from './cluster.fixture.ts'
 import { FakeDisk } from './state-machine.fixture.ts'
 
+// On a busy machine the storms take longer than tap waits by default.
+t.setTimeout(240_000)
+
 void t.test('three members elect one leader within a few heartbeats and replicate to all', async (t) => {
   const cluster = new SimCluster({ seed: 1n, size: 3 })
   await cluster.awaitLeader()

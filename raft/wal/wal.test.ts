@@ -12,6 +12,9 @@ import type { RecoveredWal } from './recovery.ts'
 import { recoverWal, segmentPath, WalError } from './recovery.ts'
 import { Wal } from './wal.ts'
 
+// On a busy machine the storms take longer than tap waits by default.
+t.setTimeout(240_000)
+
 const directory = '/data/wal'
 const owner = crc32c(new TextEncoder().encode('c0ffee/0000000000000001'))
 
