@@ -10,9 +10,10 @@ import { anyKind } from '../../api/meta/kind-definition.ts'
 import { fieldOf } from '../../api/meta/json.ts'
 import type { KubeObject } from '../../api/kind.ts'
 import { messageOf } from '../../platform/assert.ts'
-import { formatMicroTime, parseTime, sleep } from '../../platform/clock.ts'
+import { formatMicroTime, parseTime, sleep, withDeadline } from '../../platform/clock.ts'
 import type { Address } from '../../platform/network.ts'
 import type { Parts } from '../parts.ts'
+import { untilAborted } from '../pipeline/race.ts'
 import { collectionPrefix } from '../storage/keys.ts'
 import { asObject } from '../storage/parse.ts'
 import { deleteIfPresent, ensureObject } from './writer.ts'
@@ -21,6 +22,8 @@ const namespace = 'kube-system'
 const identityLabel = 'apiserver.kubernetes.io/identity'
 const addressAnnotation = 'apiserver.skedia.dev/advertise-address'
 const renewMs = 10_000
+/** A store that does not answer must not keep a process from ending. */
+const goodbyeMs = 1_000
 /** A Lease that was not renewed for this long belongs to a dead replica. */
 const livenessMs = 30_000
 
@@ -40,9 +43,15 @@ export async function runIdentity(parts: Parts, signal: AbortSignal): Promise<vo
 /** Says goodbye, so that nobody is sent here any more. Errors do not matter: the Lease runs out. */
 export async function removeOwnLease(parts: Parts): Promise<void> {
   if (!parts.readiness.isBootstrapped) return
-  try {
+  const leave = async () => {
     await deleteIfPresent(parts, anyKind(leases), namespace, leaseName(parts))
     await reconcileEndpoints(parts)
+  }
+  try {
+    await withDeadline(
+      { clock: parts.powers.clock, timeoutMs: goodbyeMs, attempted: 'removal of the identity Lease' },
+      (signal) => untilAborted(leave(), signal),
+    )
   } catch (error) {
     parts.powers.log.info('the identity Lease stays until it runs out', { error: messageOf(error) })
   }

@@ -6,6 +6,7 @@ import { messageOf } from '../../platform/assert.ts'
 import { withDeadline } from '../../platform/clock.ts'
 import type { HttpResponse } from '../../platform/network.ts'
 import type { Parts } from '../parts.ts'
+import { untilAborted } from '../pipeline/race.ts'
 
 interface Check {
   readonly name: string
@@ -24,7 +25,7 @@ const store: Check = {
     try {
       await withDeadline(
         { clock: parts.powers.clock, timeoutMs: storeAnswerMs, attempted: 'read from the store' },
-        (signal) => Promise.race([parts.revisions.current(), rejection(signal)]),
+        (signal) => untilAborted(parts.revisions.current(), signal),
       )
       return undefined
     } catch (error) {
@@ -86,12 +87,6 @@ async function oneCheck(
   if (!check) return undefined
   const problem = await check.run(parts)
   return problem === undefined ? text(200, 'ok') : text(500, `internal server error: ${problem}\n`)
-}
-
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
 }
 
 function text(status: number, body: string): HttpResponse {

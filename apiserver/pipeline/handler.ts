@@ -19,6 +19,7 @@ import { errorResponse, toApiError } from './error-response.ts'
 import { type Exchange, warningHeaders } from './exchange.ts'
 import { type FlowControl, isLongRunning } from './flow-control.ts'
 import { impersonate } from './impersonate.ts'
+import { untilAborted } from './race.ts'
 import { parseRequestInfo, type RequestInfo } from './request-info.ts'
 
 export interface HandlerParts {
@@ -119,18 +120,11 @@ async function admit<R>(
         attempted: `${http.method} ${info.path}`,
         parent: http.signal,
       },
-      (signal) => Promise.race([run(signal), rejectOnAbort(signal)]),
+      (signal) => untilAborted(run(signal), signal),
     )
   } finally {
     release()
   }
-}
-
-/** Rejects with the signal's reason; never resolves. */
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
 }
 
 /** What a request asks permission for. */
