@@ -92,3 +92,18 @@ t.test('handlers see the cache as it is after the change', (t) => {
   t.equal(cache.list('default').length, 0)
   t.end()
 })
+
+t.test('a handler that throws does not keep the others from hearing', (t) => {
+  const errors: unknown[] = []
+  const cache = new Cache<ApiObject>({ onHandlerError: (error) => errors.push(error) })
+  cache.onChange({
+    add: () => {
+      throw new Error('bug')
+    },
+  })
+  const seen = recorded(cache)
+  cache.replace([object('a', 1), object('b', 2)], '2')
+  t.same(seen, ['add a 1', 'add b 2'])
+  t.equal(errors.length, 2)
+  t.end()
+})

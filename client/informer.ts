@@ -73,9 +73,17 @@ export class Cache<T extends ApiObject> implements Informer<T> {
   #hasSynced = false
   #resourceVersion: string | undefined
   readonly #onSynced: () => void
+  readonly #onHandlerError: (error: unknown) => void
 
-  constructor(onSynced: () => void = () => {}) {
-    this.#onSynced = onSynced
+  /** `onHandlerError` hears what a handler threw, which is a bug there; the other handlers are called all the same. */
+  constructor(
+    options: {
+      readonly onSynced?: () => void
+      readonly onHandlerError?: (error: unknown) => void
+    } = {},
+  ) {
+    this.#onSynced = options.onSynced ?? (() => {})
+    this.#onHandlerError = options.onHandlerError ?? rethrow
   }
 
   get(namespace: string | undefined, name: string): T | undefined {
@@ -142,6 +150,16 @@ export class Cache<T extends ApiObject> implements Informer<T> {
     }
   }
 
+  #tell(call: (handler: InformerHandler<T>) => void): void {
+    for (const handler of this.#handlers) {
+      try {
+        call(handler)
+      } catch (error) {
+        this.#onHandlerError(error)
+      }
+    }
+  }
+
   #select(keys: ReadonlySet<string> | undefined): readonly T[] {
     const selected: T[] = []
     for (const key of keys ?? []) {
@@ -156,14 +174,14 @@ export class Cache<T extends ApiObject> implements Informer<T> {
     const previous = this.#objects.get(key)
     if (previous === undefined) {
       this.#store(key, object)
-      for (const handler of this.#handlers) handler.add?.(object)
+      this.#tell((handler) => handler.add?.(object))
     } else if (previous.metadata.uid !== object.metadata.uid) {
       this.#remove(key, previous)
       this.#put(object)
     } else if (previous.metadata.resourceVersion !== object.metadata.resourceVersion) {
       this.#unindex(key, previous)
       this.#store(key, object)
-      for (const handler of this.#handlers) handler.update?.(previous, object)
+      this.#tell((handler) => handler.update?.(previous, object))
     }
   }
 
@@ -177,7 +195,7 @@ export class Cache<T extends ApiObject> implements Informer<T> {
     const keys = this.#namespaces.get(namespace)
     keys?.delete(key)
     if (keys?.size === 0) this.#namespaces.delete(namespace)
-    for (const handler of this.#handlers) handler.delete?.(last)
+    this.#tell((handler) => handler.delete?.(last))
   }
 
   #store(key: string, object: T): void {
@@ -198,6 +216,10 @@ export class Cache<T extends ApiObject> implements Informer<T> {
       }
     }
   }
+}
+
+function rethrow(error: unknown): void {
+  throw error
 }
 
 function addToIndex<T>(index: Index<T>, key: string, object: T): void {

@@ -1,5 +1,6 @@
 /** One informer per collection and selector, shared by all that ask (client-go's SharedInformerFactory). */
 import type { Resource } from '../api/kind.ts'
+import { messageOf } from '../platform/assert.ts'
 import type { TaskGroup } from '../platform/tasks.ts'
 import type { ApiClient, ApiObject, ClientPowers, SelectorOptions } from './api-client.ts'
 import { Cache, type Informer } from './informer.ts'
@@ -39,7 +40,15 @@ export function createInformers(
     for (const waiter of [...waiters]) waiter()
   }
   const create = <T extends ApiObject>(resource: Resource<T>, scope: InformerScope, name: string) => {
-    const cache = new Cache<T>(onSynced)
+    const cache = new Cache<T>({
+      onSynced,
+      onHandlerError: (error) =>
+        powers.log.error('an informer handler failed', {
+          resource: name,
+          error: messageOf(error),
+          stack: error instanceof Error ? error.stack : undefined,
+        }),
+    })
     const { namespace, labelSelector, fieldSelector } = scope
     const run = () =>
       tasks.run(`reflector ${name}`, (signal) =>

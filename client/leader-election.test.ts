@@ -5,6 +5,9 @@ import { seededRandom } from '../platform/random.ts'
 import { type LeaderElection, runLeaderElection } from './leader-election.ts'
 import { testWorld, type TestWorld } from './testing/world.ts'
 
+// Real seconds for the whole file, on a machine that is busy with other tests.
+t.setTimeout(240_000)
+
 interface Candidate {
   readonly name: string
   readonly process: SimProcess

@@ -3,6 +3,9 @@ import { controllers } from './catalog.ts'
 import { ClusterWorld } from './testing/cluster-world.ts'
 import { deploymentOf } from './testing/objects.ts'
 
+// Real seconds for the whole file, on a machine that is busy with other tests.
+t.setTimeout(240_000)
+
 t.test('the catalogue is sorted and names nothing twice', (t) => {
   const names = controllers.map(({ name }) => name)
   t.same(names, [...new Set(names)].sort())

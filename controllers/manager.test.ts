@@ -16,6 +16,9 @@ import { chooseControllers } from './manager.ts'
 import { ClusterWorld } from './testing/cluster-world.ts'
 import { deploymentOf } from './testing/objects.ts'
 
+// Real seconds for the whole file, on a machine that is busy with other tests.
+t.setTimeout(240_000)
+
 const web = { namespace: 'default', name: 'web' }
 
 function changeSpec(world: ClusterWorld, change: Partial<Deployment['spec']>): void {

@@ -7,6 +7,9 @@ import { seededRandom } from '../../platform/random.ts'
 import { ClusterWorld } from '../testing/cluster-world.ts'
 import { collectedKinds } from './controller.ts'
 
+// Real seconds for the whole file, on a machine that is busy with other tests.
+t.setTimeout(240_000)
+
 const controllers = ['garbage-collector-controller']
 const kind = configMaps
 
