@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { CliError, exitCodes } from '../cli-error.ts'
 import { addClusterFlags, type ClusterFlags, nameFlag, openCluster } from '../verbs/cluster-flags.ts'
 import type { Shell } from '../shell.ts'
+import type { ClusterStatus } from '../supervisor/cluster-status.ts'
 import { demandControl } from '../supervisor/control-client.ts'
 import type { Acted, Action } from '../supervisor/supervisor.ts'
 import type { Verb } from '../verb.ts'
@@ -45,8 +46,11 @@ async function runFault(shell: Shell, run: FaultRun): Promise<number> {
   const control = demandControl(powers, found)
   const inject = () => control.act(run.action, run.target)
   try {
-    if (!run.flags.measure || !isMeasured(run.target)) {
+    const isFatal = endsQuorum(await control.status(), run.target)
+    if (!run.flags.measure || !isMeasured(run.target) || isFatal) {
       const acted = await inject()
+      if (isFatal && !run.flags.json)
+        shell.stdout.write(' ! no quorum is left: writes wait until a member is back\n')
       shell.stdout.write(
         run.flags.json
           ? `${JSON.stringify({ v: 1, ...actedFields(acted) })}\n`
@@ -74,6 +78,12 @@ async function runFault(shell: Shell, run: FaultRun): Promise<number> {
   } finally {
     control.close()
   }
+}
+
+/** Nobody needs to measure how long writes stay away when they cannot come back. */
+function endsQuorum(status: ClusterStatus, target: string): boolean {
+  if (!status.quorum || status.toleratesLosing > 0) return false
+  return target === 'leader' || status.members.some((row) => row.name === target && row.healthy)
 }
 
 /** Store members and what lies between kubectl and the store. */

@@ -10,6 +10,8 @@ import type { StoredWrite } from './write-record.ts'
 
 /** How long one write may take before it counts as failed. */
 const writeTimeoutMs = 15_000
+/** What cannot be cleaned up in this time stays: a few small keys of a cluster that is broken anyway. */
+const cleanUpTimeoutMs = 3_000
 
 export interface ProbeTarget {
   /** Resolves when the write is acknowledged. */
@@ -45,7 +47,7 @@ export function storeTarget(powers: Powers, found: FoundCluster, run: string): P
       try {
         await client.txn(
           { compare: [], success: [{ type: 'delete', ...range }], failure: [] },
-          { timeoutMs: 5_000 },
+          { timeoutMs: cleanUpTimeoutMs },
         )
       } finally {
         await client.close()
@@ -68,7 +70,7 @@ export function apiTarget(powers: Powers, found: FoundCluster, run: string): Pro
       url: `${url}${suffix}`,
       headers: { 'content-type': 'application/json', accept: 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      timeoutMs: writeTimeoutMs,
+      timeoutMs: method === 'DELETE' ? cleanUpTimeoutMs : writeTimeoutMs,
       signal,
     })
     if (response.status >= 300)
