@@ -227,6 +227,25 @@ t.test('a pod that asks for more than the node has is rejected and told so', asy
   await node.stop()
 })
 
+t.test(
+  'a pod that needs a label which the node got just now is taken, one that lacks it is not',
+  async (t) => {
+    const node = await nodeWith()
+    const client = node.api.resource(nodes)
+    const found = await client.get('n1')
+    await client.update({
+      ...found,
+      metadata: { ...found.metadata, labels: { ...found.metadata.labels, disk: 'ssd' } },
+    })
+    await node.create('web', { nodeSelector: { disk: 'ssd' } })
+    await node.create('other', { nodeSelector: { disk: 'tape' } })
+    await node.run(1000)
+    t.equal((await node.pod('web'))?.status?.phase, 'Running')
+    t.match((await node.pod('other'))?.status, { phase: 'Failed', reason: 'NodeAffinity' })
+    await node.stop()
+  },
+)
+
 t.test('a pod past its activeDeadlineSeconds is ended and Failed', async (t) => {
   const node = await nodeWith()
   await node.create('web', { activeDeadlineSeconds: 5 })

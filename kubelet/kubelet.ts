@@ -105,6 +105,7 @@ class RunningKubelet implements Kubelet {
       status: this.#status,
       tasks: this.#tasks,
       node: () => this.#agent.node,
+      fetchNode: (signal) => this.#agent.fetch(signal),
       allocatable,
     })
   }

@@ -11,7 +11,7 @@ import type { Node, Pod } from '../api/types.ts'
 import { messageOf } from '../platform/assert.ts'
 import { formatTime } from '../platform/clock.ts'
 import type { TaskGroup } from '../platform/tasks.ts'
-import { admitPod } from './admission.ts'
+import { admitPod, type Rejection } from './admission.ts'
 import type { Sandbox } from './network/pod-network.ts'
 import { graceSecondsOf } from './pod-plan.ts'
 import { PodWorker } from './pod-worker.ts'
@@ -23,6 +23,8 @@ export interface PodManagerOptions {
   readonly status: StatusManager
   readonly tasks: TaskGroup
   readonly node: () => Node | undefined
+  /** The node's object as the API has it now. Tries until it answers. */
+  readonly fetchNode: (signal: AbortSignal) => Promise<Node>
   readonly allocatable: Readonly<Record<string, string | number>>
 }
 
@@ -36,6 +38,8 @@ export class PodManager {
   readonly #options: PodManagerOptions
   readonly #entries = new Map<string, Entry>()
   readonly #rejected = new Set<string>()
+  /** Pods for which the node is being looked at again. */
+  readonly #asking = new Set<string>()
 
   /** Takes nothing up before `adopt`. */
   constructor(options: PodManagerOptions) {
@@ -94,6 +98,11 @@ export class PodManager {
       !isPodTerminal(pod) &&
       pod.metadata.deletionTimestamp === undefined
     if (isNew && !this.#admit(pod)) return
+    this.#accept(pod)
+  }
+
+  #accept(pod: Pod): void {
+    const { context } = this.#options
     if (!isPodTerminal(pod)) this.#checkpoint(pod)
     this.#start(pod, undefined)
     context.powers.log.debug('pod came in', { pod: pod.metadata.name, namespace: pod.metadata.namespace })
@@ -104,6 +113,7 @@ export class PodManager {
     const uid = pod.metadata.uid ?? ''
     this.#options.status.forget(uid)
     this.#rejected.delete(uid)
+    this.#asking.delete(uid)
     const entry = this.#entries.get(uid)
     if (entry === undefined) return
     entry.isGone = true
@@ -154,11 +164,49 @@ export class PodManager {
   }
 
   #admit(pod: Pod): boolean {
-    const { context, status, node, allocatable } = this.#options
-    const others = this.pods.filter((other) => !isPodTerminal(other))
-    const rejection = admitPod({ pod, nodeName: context.config.nodeName, node: node(), allocatable, others })
+    const rejection = this.#rejectionOf(pod, this.#options.node())
     if (rejection === undefined) return true
-    const { reason, message } = rejection
+    // The node's labels may have changed since this kubelet last saw them, and its scheduler be ahead of us:
+    // a pod refused on old labels is replaced by another and refused again, without end.
+    if (rejection.reason === 'NodeAffinity') this.#admitByFreshNode(pod)
+    else this.#reject(pod, rejection)
+    return false
+  }
+
+  #rejectionOf(pod: Pod, node: Node | undefined): Rejection | undefined {
+    const { context, allocatable } = this.#options
+    const others = Array.from(this.#entries.values(), ({ worker }) => ({
+      ...worker.pod,
+      status: worker.status,
+    }))
+    return admitPod({
+      pod,
+      nodeName: context.config.nodeName,
+      node,
+      allocatable,
+      others: others.filter((other) => !isPodTerminal(other)),
+    })
+  }
+
+  #admitByFreshNode(pod: Pod): void {
+    const { tasks, fetchNode } = this.#options
+    const uid = pod.metadata.uid ?? ''
+    if (this.#asking.has(uid)) return
+    this.#asking.add(uid)
+    tasks.run('look at the node again', async (signal) => {
+      try {
+        const rejection = this.#rejectionOf(pod, await fetchNode(signal))
+        if (!this.#asking.has(uid) || this.#entries.has(uid)) return
+        if (rejection === undefined) this.#accept(pod)
+        else this.#reject(pod, rejection)
+      } finally {
+        this.#asking.delete(uid)
+      }
+    })
+  }
+
+  #reject(pod: Pod, { reason, message }: Rejection): void {
+    const { context, status } = this.#options
     this.#rejected.add(pod.metadata.uid ?? '')
     context.events.event(pod, 'Warning', reason, message)
     status.set(
@@ -166,7 +214,6 @@ export class PodManager {
       { phase: 'Failed', reason, message, startTime: formatTime(context.powers.clock.wallMs()) },
       true,
     )
-    return false
   }
 
   #checkpoint(pod: Pod): void {

@@ -58,6 +58,21 @@ export class NodeAgent {
     return this.#node
   }
 
+  /** The object as the API has it now; tries until it answers. @throws the signal's reason */
+  async fetch(signal: AbortSignal): Promise<Node> {
+    const { client, config, powers } = this.#options
+    for (;;) {
+      try {
+        this.#node = await client.resource(nodes).get(config.nodeName, { signal })
+        return this.#node
+      } catch (error) {
+        if (signal.aborted) throw error
+        powers.log.debug('the node could not be read; it is tried again', { error: messageOf(error) })
+        await sleep(powers.clock, retryMaxMs / 5, signal)
+      }
+    }
+  }
+
   /** Runs until the task group closes. */
   start(): void {
     const { tasks } = this.#options
