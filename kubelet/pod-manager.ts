@@ -81,7 +81,6 @@ export class PodManager {
 
   /** The API has this pod for this node. */
   set(pod: Pod): void {
-    const { context } = this.#options
     const uid = pod.metadata.uid ?? ''
     const entry = this.#entries.get(uid)
     if (entry !== undefined) {
