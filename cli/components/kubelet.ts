@@ -34,6 +34,8 @@ interface KubeletFlags extends ComponentFlags, ApiAccessFlags {
   readonly tlsCertFile: string
   readonly tlsPrivateKeyFile: string
   readonly nodeLabels?: Readonly<Record<string, string>>
+  readonly registerWithTaints?: KubeletConfig['registerWithTaints']
+  readonly maxPods?: number
   readonly containerRuntime: 'runc' | 'fake'
   readonly runtimeRoot: string
   readonly cgroupRoot: string
@@ -57,6 +59,8 @@ export const kubelet: Verb = {
       .option('--tls-cert-file <file>', "certificate of the kubelet's server")
       .option('--tls-private-key-file <file>', 'its key')
       .option('--node-labels <key=value,…>', 'labels of the Node object', parseLabels)
+      .option('--register-with-taints <key=value:effect,…>', 'taints of a new Node object', parseTaints)
+      .option('--max-pods <n>', 'pods that may run here', parseCount)
       .addOption(
         new Option('--container-runtime <kind>', 'fake: pods only pretend to run')
           .choices(['runc', 'fake'])
@@ -70,7 +74,7 @@ export const kubelet: Verb = {
         collectMirror,
         {},
       )
-      .option('--fake-nodes <n>', 'be the agent of so many pretended nodes', (text: string) => Number(text))
+      .option('--fake-nodes <n>', 'be the agent of so many pretended nodes', parseCount)
     addComponentFlags(command).action(() =>
       choose((shell) => runKubelet(shell, command.opts<KubeletFlags>())),
     )
@@ -85,6 +89,23 @@ function parseLabels(text: string): Readonly<Record<string, string>> {
       return [entry.slice(0, at), entry.slice(at + 1)]
     }),
   )
+}
+
+function parseTaints(text: string): KubeletConfig['registerWithTaints'] {
+  return text.split(',').map((entry) => {
+    const match = /^([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$/.exec(entry)
+    const [, key, value, effect] = match ?? []
+    if (key === undefined || effect === undefined) {
+      throw new InvalidArgumentError(`expected <key>=<value>:<effect>, found ${entry}.`)
+    }
+    return { key, effect, ...(value === undefined ? {} : { value }) }
+  })
+}
+
+function parseCount(text: string): number {
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number > 0) return number
+  throw new InvalidArgumentError('expected a whole number above 0.')
 }
 
 function collectMirror(text: string, before: KubeletFlags['registryMirror']): KubeletFlags['registryMirror'] {
@@ -134,6 +155,8 @@ function configOf(flags: KubeletFlags): Omit<KubeletConfig, 'client' | 'serverTl
     clusterDns: flags.clusterDns?.split(','),
     clusterDomain: flags.clusterDomain,
     nodeLabels: flags.nodeLabels,
+    registerWithTaints: flags.registerWithTaints,
+    maxPods: flags.maxPods,
     version: kubernetesVersion,
   }
 }

@@ -58,7 +58,7 @@ export async function runComponent<C extends RunningComponent>(run: ComponentRun
     return exitCodes.ok
   } catch (error) {
     const shown = startError(run.name, error)
-    powers.log.error(`${run.name} cannot start: ${shown.message}`, { found: shown.found, code: shown.code })
+    powers.log.error(shown.message, { found: shown.found, code: shown.code })
     throw shown
   } finally {
     await health?.close()

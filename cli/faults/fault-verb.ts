@@ -46,8 +46,9 @@ async function runFault(shell: Shell, run: FaultRun): Promise<number> {
   const control = demandControl(powers, found)
   const inject = () => control.act(run.action, run.target)
   try {
-    const isFatal = endsQuorum(await control.status(), run.target)
-    if (!run.flags.measure || !isMeasured(run.target) || isFatal) {
+    const before = await control.status()
+    const isFatal = endsQuorum(before, run.target)
+    if (!run.flags.measure || !isMeasured(run.target) || !before.quorum || isFatal) {
       const acted = await inject()
       if (isFatal && !run.flags.json)
         shell.stdout.write(' ! no quorum is left: writes wait until a member is back\n')
