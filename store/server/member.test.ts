@@ -3,6 +3,9 @@ import { defined } from '../../platform/assert.ts'
 import { type StoreClient, StoreError } from '../client/index.ts'
 import { bytes, ClusterFixture, deleteOf, putOf, text } from '../cluster.fixture.ts'
 
+// Whole clusters: a busy machine takes its time.
+t.setTimeout(120_000)
+
 /** Puts, and once more when the outcome of the first is not known. */
 async function putUntilDone(client: StoreClient, key: string, value: string): Promise<void> {
   const request = {
