@@ -2,7 +2,7 @@
 import type { Files } from '../../platform/files.ts'
 import type { Shell } from '../shell.ts'
 import { CliError } from '../cli-error.ts'
-import type { RuntimeChoice } from './cluster-file.ts'
+import type { ClusterFile, RuntimeChoice } from './cluster-file.ts'
 
 /** Program and the Debian package that has it. */
 const programs: readonly (readonly [string, string])[] = [
@@ -14,9 +14,16 @@ const programs: readonly (readonly [string, string])[] = [
 ]
 const pluginDirs = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni']
 
+const askedForFake = 'asked for with --runtime fake'
+
+/** What was asked for when the cluster was last started, for a start that asks for nothing. */
+export function runtimeWishOf(existing: ClusterFile | undefined): string {
+  return existing?.runtime.reason === askedForFake ? 'fake' : 'auto'
+}
+
 /** Which runtime the nodes get. @throws CliError when runc was demanded and something is missing */
 export function chooseRuntime(shell: Shell, files: Files, wished: string): RuntimeChoice {
-  if (wished === 'fake') return { kind: 'fake', reason: 'asked for with --runtime fake' }
+  if (wished === 'fake') return { kind: 'fake', reason: askedForFake }
   const missing = missingForRunc(shell, files)
   if (missing.length === 0) return { kind: 'runc' }
   const reason = `${missing.join(', ')} missing`

@@ -1,6 +1,6 @@
 /** What `skedia up` was asked for, and the cluster that it becomes together with what is there already. */
 import type { Powers } from '../../platform/powers.ts'
-import { formatTime } from '../../platform/clock.ts'
+import { formatTime, sleep } from '../../platform/clock.ts'
 import { CliError } from '../cli-error.ts'
 import { chooseNetworkIndex } from '../network/node-network.ts'
 import type { Shell } from '../shell.ts'
@@ -8,7 +8,7 @@ import { version } from '../version.ts'
 import type { ClusterFile, ClusterShape, RuntimeChoice } from './cluster-file.ts'
 import { hostPorts, planCluster, type PlanWish } from './cluster-plan.ts'
 import { allClusters } from './location.ts'
-import { busyPorts, chooseBasePort, holderOf, type PortHolder } from './ports.ts'
+import { busyPorts, chooseBasePort, holderOf, type NamedPort, type PortHolder } from './ports.ts'
 
 /** What the flags say; undefined: as it was, or the default. */
 export interface UpWish {
@@ -19,6 +19,9 @@ export interface UpWish {
   readonly fakeNodes?: number | undefined
   readonly basePort?: number | undefined
 }
+
+/** How long the ports of an earlier run may take to become free. */
+const settleTimeoutMs = 1_000
 
 const defaultShape: ClusterShape = { members: 3, apiservers: 2, nodes: 1, fakeNodes: 0 }
 
@@ -56,7 +59,7 @@ export async function settleCluster(
   })
   if (existing && (wish.basePort ?? existing.basePort) === existing.basePort) {
     const same = planCluster(plan(existing.basePort))
-    const [busy] = await busyPorts(powers, hostPorts(same))
+    const busy = await stillBusy(powers, hostPorts(same))
     if (busy === undefined) return { cluster: same, conflict: undefined }
     const conflict = { ...busy, holder: await holderOf(powers.processes, busy.port) }
     const { basePort } = await chooseBasePort(powers, searchOptions(undefined))
@@ -71,6 +74,19 @@ export async function settleCluster(
       reserved: new Set(others.flatMap((found) => hostPorts(found.cluster).map((named) => named.port))),
       plan: (basePort: number) => hostPorts(planCluster(plan(basePort))),
     }
+  }
+}
+
+/**
+ * A port that stays busy. A process of an earlier run that was just killed may hold its sockets for a moment
+ * after its main thread is gone: that is no reason to move a cluster.
+ */
+async function stillBusy(powers: Powers, ports: readonly NamedPort[]): Promise<NamedPort | undefined> {
+  const deadlineMs = powers.clock.monotonicMs() + settleTimeoutMs
+  for (;;) {
+    const [busy] = await busyPorts(powers, ports)
+    if (busy === undefined || powers.clock.monotonicMs() > deadlineMs) return busy
+    await sleep(powers.clock, 20)
   }
 }
 

@@ -80,11 +80,16 @@ function bannerText(form: OutputForm, event: ReadyEvent): string {
       strong(`${(event.readyMs / 1000).toFixed(1)} s`),
     ),
     '',
-    `   ${strong(`export KUBECONFIG=${event.kubeconfig}`)}`,
+    `   ${strong(`export KUBECONFIG=${quoted(event.kubeconfig)}`)}`,
     `   kubectl get nodes · skedia status${flag} · skedia kill leader${flag} · skedia down${flag}`,
     '',
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** Fit for a shell. */
+function quoted(path: string): string {
+  return /^[\w./~-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 }
 
 /** A member that is missing is one that may not be lost any more. */

@@ -15,7 +15,7 @@ import {
 import { writeConfiguration } from '../cluster/configuration.ts'
 import { lockDirectory, prepareDirectory } from '../cluster/directory.ts'
 import { ensureFirstImages } from '../cluster/image-directory.ts'
-import { chooseRuntime } from '../cluster/machine.ts'
+import { chooseRuntime, runtimeWishOf } from '../cluster/machine.ts'
 import { clusterIdentity, ensurePki } from '../cluster/pki.ts'
 import { settleCluster, type UpWish } from '../cluster/wish.ts'
 import { ensureNodeNetwork } from '../network/node-network.ts'
@@ -34,8 +34,8 @@ export interface BringUpOptions {
   readonly powers: Powers
   readonly wish: UpWish
   readonly dir: string
-  /** `auto`, `runc` or `fake`. */
-  readonly runtime: string
+  /** `auto`, `runc` or `fake`; undefined: as it was. */
+  readonly runtime: string | undefined
   readonly timeoutMs: number
   readonly onStep: (step: Step) => void
   readonly onNote: (note: string) => void
@@ -138,7 +138,7 @@ async function prepare(
   const paths = clusterPaths(dir)
   const leftovers = await endLeftovers(powers, paths.children)
   if (leftovers.length > 0) options.onNote(`ended what an earlier run had left: ${leftovers.join(' ')}`)
-  const runtime = chooseRuntime(shell, powers.files, options.runtime)
+  const runtime = chooseRuntime(shell, powers.files, options.runtime ?? runtimeWishOf(existing))
   const { cluster, conflict } = await settleCluster(powers, shell, { wish, dir, existing, runtime })
   if (conflict) {
     options.onNote(

@@ -26,7 +26,7 @@ interface UpFlags {
   readonly nodes?: number
   readonly fakeNodes?: number
   readonly basePort?: number
-  readonly runtime: string
+  readonly runtime?: string
   readonly timeout: number
   readonly detach?: boolean
   readonly json?: boolean
@@ -57,7 +57,11 @@ export const up: Verb = {
       )
       .option('--base-port <port>', 'first of 120 ports; busy ones are then an error', wholeNumber(1, 65_415))
       .addOption(
-        new Option('--runtime <kind>', 'how pods run').choices(['auto', 'runc', 'fake']).default('auto'),
+        new Option('--runtime <kind>', 'how pods run (default: as before, or auto)').choices([
+          'auto',
+          'runc',
+          'fake',
+        ]),
       )
       .option('--timeout <seconds>', 'how long to wait for Ready', wholeNumber(1, 3600), 60)
       .option('--detach', 'return when Ready; the cluster goes on in the background')
