@@ -1,8 +1,9 @@
 /**
  * The stable address before several apiservers: a TCP proxy that passes TLS through, so clients see the
  * apiservers' certificates and apiservers see the clients'. Each new connection goes to the ready backend
- * with the fewest; a backend that refuses or falls silent loses its connections at once, so that clients
- * come back and find another; one that answers "not ready" only gets no new ones while another is ready.
+ * with the fewest. A backend that refuses loses its connections at once, and one that stays silent soon, so
+ * that clients come back and find another; one that answers "not ready" only gets no new ones while another
+ * is ready.
  *
  * How it fails: with no backend alive a new connection waits up to `dialWindowMs` for one and is then
  * closed, which clients see as a refused server and try again.
