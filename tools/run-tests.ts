@@ -25,13 +25,18 @@ interface Step {
 const node = process.execPath
 const simSeeds = 100
 
-function execute(command: string, args: readonly string[]): Promise<{ code: number; output: string }> {
+/** Runs a command to its end and gives its output; shows it as it comes unless `isQuiet`. */
+function execute(
+  command: string,
+  args: readonly string[],
+  isQuiet = false,
+): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     const take = (chunk: Buffer): void => {
       output += chunk.toString()
-      process.stdout.write(chunk)
+      if (!isQuiet) process.stdout.write(chunk)
     }
     child.stdout.on('data', take)
     child.stderr.on('data', take)
@@ -79,6 +84,20 @@ function testFiles(suffix: string): readonly string[] {
   return chosen.sort().map((path) => `dist/${path.slice(0, -3)}.js`)
 }
 
+/** Terminal control sequences and the runner's progress lines, taken out. */
+function withoutRedrawing(output: string): string {
+  const escape = String.fromCharCode(27)
+  const text = output
+    .split(escape)
+    .map((part, index) => (index === 0 ? part : part.replace(/^\[[?0-9;]*[A-Za-z]/, '')))
+  return text
+    .join('')
+    .split('\n')
+    .filter((line) => !/^(Asserts|Suites):|^# No coverage generated$/.test(line))
+    .join('\n')
+    .replace(/\n{3,}/g, '\n\n')
+}
+
 async function runTap(
   files: readonly string[],
   options: { jobs: number; timeoutSeconds: number },
@@ -95,10 +114,14 @@ async function runTap(
     '--reporter=terse',
     ...files,
   ]
-  const { code, output } = await execute(node, args)
-  const totals = /# \{([^}]*)\}\s*$/m.exec(output.replace(/\n\s+/g, ' '))?.[1] ?? ''
+  // The runner redraws its progress all the time: shown is what failed, and the count.
+  const { code, output } = await execute(node, args, true)
+  const plain = withoutRedrawing(output)
+  const totals = /# \{([^}]*)\}/.exec(plain.replace(/\n\s+/g, ' '))?.[1] ?? ''
   const count = (name: string): number => Number(new RegExp(`${name}: (\\d+)`).exec(totals)?.[1] ?? 0)
   const ok = code === 0 && count('pass') > 0 && count('skip') === 0 && count('todo') === 0
+  if (!ok) process.stdout.write(plain)
+  process.stdout.write(`${files.length} files: ${totals}\n`)
   return { ok, passed: count('pass'), failed: count('fail') }
 }
 
