@@ -1,4 +1,8 @@
-/** Asks one apiserver's `/readyz` over and over. */
+/**
+ * Asks one apiserver's `/readyz` over and over. Ready means that its store answers, which without a quorum takes
+ * longer than the front waits; so an apiserver that says nothing is asked `/livez` as well. One that answers that
+ * lives, and knows better than a closed socket what to tell its clients (503 or 504, with the reason).
+ */
 import { messageOf } from '../../platform/assert.ts'
 import { DeadlineExceeded, sleep } from '../../platform/clock.ts'
 import { formatAddress, type HttpClient } from '../../platform/network.ts'
@@ -12,9 +16,6 @@ export const checkMs = 250
 export const checkUnreadyMs = 50
 /** Silence of this long earns no new connections: a paused apiserver still takes them. */
 export const checkTimeoutMs = 600
-/** So often in a row silence is death; once may be a busy machine, and to drop every watch for that is worse. */
-export const silencesMax = 2
-
 /** Runs until `signal` aborts. */
 export async function watchBackend(
   powers: Pick<Powers, 'clock' | 'log'>,
@@ -22,20 +23,10 @@ export async function watchBackend(
   backend: Backend,
   signal: AbortSignal,
 ): Promise<void> {
-  const url = `https://${formatAddress(backend.address)}/readyz`
-  let silences = 0
   while (!signal.aborted) {
     const before = backend.state
-    try {
-      const { status } = await fetchText(powers, client, { url, timeoutMs: checkTimeoutMs, signal })
-      silences = 0
-      backend.markAnswered(status === 200)
-    } catch (error) {
-      if (signal.aborted) return
-      silences = error instanceof DeadlineExceeded ? silences + 1 : silencesMax
-      if (silences >= silencesMax) backend.markDead(messageOf(error))
-      else backend.markAnswered(false)
-    }
+    await judge(powers, client, backend, signal)
+    if (signal.aborted) return
     if (backend.state !== before) {
       powers.log.info(`${backend.name} is ${backend.state}`, backend.reason ? { reason: backend.reason } : {})
     }
@@ -43,6 +34,32 @@ export async function watchBackend(
       await sleep(powers.clock, backend.state === 'ready' ? checkMs : checkUnreadyMs, signal)
     } catch {
       return // the front closes
+    }
+  }
+}
+
+/** One round. Silence to both questions is death; to one it may be a busy machine, and to drop every watch for that is worse. */
+async function judge(
+  powers: Pick<Powers, 'clock'>,
+  client: HttpClient,
+  backend: Backend,
+  signal: AbortSignal,
+): Promise<void> {
+  const statusOf = async (path: string): Promise<number> => {
+    const url = `https://${formatAddress(backend.address)}${path}`
+    return (await fetchText(powers, client, { url, timeoutMs: checkTimeoutMs, signal })).status
+  }
+  try {
+    backend.markAnswered((await statusOf('/readyz')) === 200)
+  } catch (error) {
+    if (signal.aborted) return
+    if (!(error instanceof DeadlineExceeded)) return backend.markDead(messageOf(error))
+    if (backend.state !== 'dead') backend.markAnswered(false)
+    try {
+      await statusOf('/livez')
+      backend.markAnswered(false)
+    } catch {
+      if (!signal.aborted) backend.markDead(messageOf(error))
     }
   }
 }

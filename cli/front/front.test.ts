@@ -11,14 +11,14 @@ async function startBackend(
   process: SimProcess,
   name: string,
   port: number,
-  state: { ready: boolean; silent: boolean },
+  state: { ready: boolean; silent: boolean; storeSilent: boolean },
 ) {
   return process.powers.network.listenHttp({
     address: { host: name, port },
     tls,
     handler: {
-      request: async () => {
-        if (state.silent) await new Promise(() => {})
+      request: async ({ url }) => {
+        if (state.silent || (state.storeSilent && url === '/readyz')) await new Promise(() => {})
         return { status: state.ready ? 200 : 503, headers: {}, body: name }
       },
     },
@@ -32,7 +32,8 @@ async function world() {
     sim.startProcess({ name: machine.name, machine }),
   )
   if (!a1 || !a2 || !front || !kubectl) throw new Error('no processes')
-  const states = { a1: { ready: true, silent: false }, a2: { ready: true, silent: false } }
+  const healthy = { ready: true, silent: false, storeSilent: false }
+  const states = { a1: { ...healthy }, a2: { ...healthy } }
   const backends: Address[] = [
     { host: 'a1', port: 1 },
     { host: 'a2', port: 1 },
@@ -93,3 +94,17 @@ void t.test('one that falls silent loses its connections, so that clients turn t
   await sim.run(2_000)
   t.match(front.describe(), [{ state: 'ready' }, { state: 'ready' }])
 })
+
+void t.test(
+  'without a quorum the apiservers keep their connections, for they can say what is wrong',
+  async (t) => {
+    const { sim, states, front, connect, counts } = await world()
+    for (let i = 0; i < 2; i += 1) await connect()
+    states.a1.storeSilent = true
+    states.a2.storeSilent = true
+    await sim.run(5_000)
+    t.match(front.describe(), [{ state: 'unready' }, { state: 'unready' }])
+    for (let i = 0; i < 2; i += 1) await connect()
+    t.same(counts(), { 'a1:1': 2, 'a2:1': 2 })
+  },
+)
