@@ -52,7 +52,13 @@ void t.test('two clusters of one machine share no address', async (t) => {
 
 void t.test('a node runs in its network namespace, everything else on the host', async (t) => {
   const cluster = planCluster(wish)
-  const input = { cluster, paths: clusterPaths('/d'), nodePath: '/node', entry: '/skedia.js' }
+  const input = {
+    cluster,
+    paths: clusterPaths('/d'),
+    nodePath: '/node',
+    nodeVersion: '20.20.2',
+    entry: '/skedia.js',
+  }
   for (const spec of cluster.processes) {
     const { command, args } = commandLineOf(input, spec)
     if (spec.node === undefined) t.equal(command, '/node', spec.name)
@@ -66,7 +72,13 @@ void t.test('a node runs in its network namespace, everything else on the host',
 
 void t.test('nodes reach every apiserver across the bridge, controllers over loopback', async (t) => {
   const cluster = planCluster(wish)
-  const input = { cluster, paths: clusterPaths('/d'), nodePath: '/node', entry: '/skedia.js' }
+  const input = {
+    cluster,
+    paths: clusterPaths('/d'),
+    nodePath: '/node',
+    nodeVersion: '20.20.2',
+    entry: '/skedia.js',
+  }
   const masterOf = (name: string) => {
     const spec = cluster.processes.find((one) => one.name === name)
     return spec && commandLineOf(input, spec).args.find((arg) => arg.startsWith('--master='))

@@ -82,6 +82,7 @@ export async function bringUp(options: BringUpOptions): Promise<RunningCluster> 
       cluster,
       dir,
       nodePath: options.shell.nodePath,
+      nodeVersion: options.shell.nodeVersion,
       entry: options.shell.entry,
       faultToken: powers.files.readText(`${clusterPaths(dir).run}/fault-token`),
       env: childEnvironment(options.shell, dir),

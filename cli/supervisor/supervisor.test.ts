@@ -104,6 +104,7 @@ async function running(answers: Answers) {
     cluster,
     dir: '/c',
     nodePath: '/node',
+    nodeVersion: '20.20.2',
     entry: '/skedia.js',
     faultToken: 'secret',
     env: {},

@@ -42,6 +42,7 @@ export interface SupervisorOptions {
   readonly cluster: ClusterFile
   readonly dir: string
   readonly nodePath: string
+  readonly nodeVersion: string
   readonly entry: string
   readonly faultToken: string
   /** The environment of the processes. */
@@ -226,12 +227,12 @@ export class Supervisor {
   }
 
   #supervise(spec: ProcessSpec): SupervisedProcess {
-    const { powers, cluster, dir, nodePath, entry } = this.#options
+    const { powers, cluster, dir, nodePath, nodeVersion, entry } = this.#options
     const paths = clusterPaths(dir)
     return new SupervisedProcess({
       name: spec.name,
       kind: spec.kind,
-      ...commandLineOf({ cluster, paths, nodePath, entry }, spec),
+      ...commandLineOf({ cluster, paths, nodePath, nodeVersion, entry }, spec),
       env: this.#options.env,
       logFile: `${paths.logs}/${spec.name}.log`,
       clock: powers.clock,
