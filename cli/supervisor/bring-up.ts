@@ -190,14 +190,21 @@ async function firstImages(options: BringUpOptions): Promise<void> {
 
 /**
  * `SKEDIA_SUPERVISED` tells a process to end when its supervisor does; `NODE_COMPILE_CACHE` lets Node 22 and
- * newer keep compiled code from one start to the next.
+ * newer keep compiled code from one start to the next; `MALLOC_ARENA_MAX` keeps glibc from giving each of
+ * libuv's and LevelDB's threads an arena of its own, which no one gives back: a member held 138 MB with it
+ * and 170 to 280 without, after 50,000 writes of 1 KiB.
  */
 function childEnvironment(shell: Shell, dir: string): Readonly<Record<string, string>> {
   const inherited = Object.entries(shell.env).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
   )
   const cache = `${clusterPaths(dir).run}/compile-cache`
-  return { NODE_COMPILE_CACHE: cache, ...Object.fromEntries(inherited), SKEDIA_SUPERVISED: '1' }
+  return {
+    NODE_COMPILE_CACHE: cache,
+    MALLOC_ARENA_MAX: '2',
+    ...Object.fromEntries(inherited),
+    SKEDIA_SUPERVISED: '1',
+  }
 }
 
 function networkDetail(cluster: ClusterFile): string {
