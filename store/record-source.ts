@@ -7,8 +7,9 @@ import type { ChangeLog } from './watch/change-log.ts'
 
 /** What to do about harmed data; the end of each such message. */
 export const corruptRemedy =
-  'This member stops rather than serve wrong data. Check the disk; then remove this data directory and let ' +
-  'the member join again with a fresh one: the others hold all acknowledged writes.'
+  'This member stops rather than serve wrong data. Check the disk. If other members hold a quorum, they hold all ' +
+  'acknowledged writes: remove this member from the cluster and add it anew with an empty data directory; else ' +
+  'restore the directory from a copy.'
 
 export interface RecordSourceOptions {
   /** Where the backend lies, for messages. */

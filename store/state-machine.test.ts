@@ -416,7 +416,7 @@ void t.test(
     bench.host.kill()
     await t.rejects(bench.open(), {
       code: 'corrupt',
-      message: /reading revision .* from \/data\/db-1: .*remove this data directory/,
+      message: /reading revision .* from \/data\/db-1: .*remove this member/,
     })
   },
 )

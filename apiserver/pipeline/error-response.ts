@@ -41,10 +41,8 @@ export function errorResponse(error: ApiError, headers: HttpResponse['headers'] 
 function fromStoreError(error: StoreError): ApiError {
   switch (error.code) {
     case 'no-leader':
-      return serviceUnavailable(
-        `the store has no quorum, nothing was written, try again: ${error.message}`,
-        retrySeconds,
-      )
+      // Without Retry-After: the store's client has waited for a leader already, and kubectl would ask ten times more.
+      return serviceUnavailable(`the store has no quorum, nothing was written, try again: ${error.message}`)
     case 'too-many-requests':
     case 'closed':
     case 'no-space':

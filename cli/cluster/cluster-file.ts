@@ -141,7 +141,7 @@ export function processNamed(cluster: ClusterFile, name: string): ProcessSpec {
     code: 'E_NO_PROCESS',
     message: `cluster ${cluster.name} has no process "${name}"`,
     found: `it has ${cluster.processes.map((spec) => spec.name).join(' ')}`,
-    fixes: [{ command: 'skedia status', why: 'each process and its state' }],
+    fixes: [{ command: `skedia status --name ${cluster.name}`, why: 'each process and its state' }],
   })
 }
 

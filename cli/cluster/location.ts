@@ -51,7 +51,10 @@ export function findCluster(
     message: `there is no cluster ${flags.name ?? defaultName}`,
     found: `nothing in ${clusterPaths(dir).clusterFile}`,
     fixes: [
-      { command: 'skedia up', why: 'makes and starts one' },
+      {
+        command: `skedia up${flags.name === undefined ? '' : ` --name ${flags.name}`}`,
+        why: 'makes and starts one',
+      },
       ...(others.length > 0
         ? [{ command: `… --name ${others[0]}`, why: `there is ${others.join(', ')}` }]
         : []),

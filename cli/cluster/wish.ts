@@ -105,7 +105,7 @@ function settleShape(wish: UpWish, existing: ClusterFile | undefined): ClusterSh
     message: `cluster ${existing.name} cannot become one of ${shape.members} members`,
     found: `it was made with ${existing.shape.members}, and its data is spread over those`,
     fixes: [
-      { command: 'skedia up', why: `with its ${existing.shape.members} members` },
+      { command: `skedia up --name ${existing.name}`, why: `with its ${existing.shape.members} members` },
       { command: `skedia up --name other --members ${shape.members}`, why: 'a new cluster' },
     ],
   })

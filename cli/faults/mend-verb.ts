@@ -2,7 +2,9 @@
 import { sleep } from '../../platform/clock.ts'
 import { CliError, exitCodes } from '../cli-error.ts'
 import type { ClusterStatus } from '../supervisor/cluster-status.ts'
+import { clusterPaths } from '../cluster/cluster-file.ts'
 import { demandControl } from '../supervisor/control-client.ts'
+import { lastError } from '../supervisor/log-files.ts'
 import type { Action } from '../supervisor/supervisor.ts'
 import type { Verb } from '../verb.ts'
 import { addClusterFlags, type ClusterFlags, nameFlag, openCluster } from '../verbs/cluster-flags.ts'
@@ -27,7 +29,11 @@ export function mendVerb(options: { readonly action: Action; readonly done: stri
             let status = await control.status()
             while (!serves(status, acted.name)) {
               if (powers.clock.monotonicMs() - startMs > readyTimeoutMs)
-                throw notServing(acted.name, nameFlag(found))
+                throw notServing(
+                  acted.name,
+                  nameFlag(found),
+                  lastError(powers.files, `${clusterPaths(found.dir).logs}/${acted.name}.log`),
+                )
               await sleep(powers.clock, pollMs)
               status = await control.status()
             }
@@ -53,11 +59,11 @@ function serves(status: ClusterStatus, name: string): boolean {
   return status.processes.some((row) => row.name === name && row.ready)
 }
 
-function notServing(name: string, flag: string): CliError {
+function notServing(name: string, flag: string, reason: string | undefined): CliError {
   return new CliError({
     code: 'E_TIMEOUT',
     message: `${name} does not serve yet`,
-    found: `not ready after ${readyTimeoutMs / 1000} s`,
+    found: `not ready after ${readyTimeoutMs / 1000} s${reason === undefined ? '' : `; its log says: ${reason}`}`,
     fixes: [{ command: `skedia logs ${name}${flag}`, why: 'what it says' }],
   })
 }

@@ -26,6 +26,19 @@ void t.test('the last error says why a process ended', async (t) => {
   t.equal(lastError(files, '/l'), 'frame 4 is damaged')
 })
 
+void t.test('where no error is logged, the last problem says why a process does not serve', async (t) => {
+  const files = new FakeFiles()
+  files.write(
+    '/l',
+    `${line({ level: 'warn', msg: 'raft peer not reachable', problem: 'it has forgotten what it promised' })}\n${line({ msg: 'waiting' })}\n`,
+  )
+  t.equal(lastError(files, '/l'), 'it has forgotten what it promised')
+  files.write('/l', `${line({ msg: 'trying again', error: 'the disk of member m2 is full' })}\n`)
+  t.equal(lastError(files, '/l'), 'the disk of member m2 is full')
+  files.write('/l', `${line({ msg: 'm1 serves' })}\n`)
+  t.equal(lastError(files, '/l'), undefined)
+})
+
 void t.test('a log that has grown too large gives way to a new one', async (t) => {
   const files = new FakeFiles()
   files.write('/logs/m1.log', 'x'.repeat(logBytesMax + 1))

@@ -26,14 +26,16 @@ export function lastLines(files: Files, path: string, count: number): readonly s
   return lines.slice(-count)
 }
 
-/** Why a process ended, by the last error in its log; undefined when it says nothing. */
+/**
+ * Why a process ended or does not serve, by the last error in its log; where it reports none, by the last thing that
+ * it says went wrong. Undefined when it says nothing.
+ */
 export function lastError(files: Files, path: string): string | undefined {
-  const errors = lastLines(files, path, 20).flatMap((line) => {
-    const parsed = parseLogLine(line)
-    return parsed?.level === 'error' ? [parsed] : []
-  })
-  const last = errors.at(-1)
-  const found = last?.fields['found']
+  const lines = lastLines(files, path, 20).flatMap((line) => parseLogLine(line) ?? [])
+  const last =
+    lines.findLast((line) => line.level === 'error') ??
+    lines.findLast((line) => line.error !== undefined || typeof line.fields['problem'] === 'string')
+  const found = last?.fields['found'] ?? last?.fields['problem']
   return typeof found === 'string' ? found : (last?.error ?? last?.msg)
 }
 
@@ -86,7 +88,7 @@ export function parseLogLine(line: string): LogLine | undefined {
 }
 
 function errorText(error: unknown): string | undefined {
-  if (error === undefined) return undefined
+  if (error === undefined || typeof error === 'string') return error
   if (typeof error === 'object' && error !== null && 'message' in error) return String(error.message)
   return JSON.stringify(error)
 }
