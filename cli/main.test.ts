@@ -32,6 +32,12 @@ void t.test('an unknown verb and an unknown flag are usage errors with a way out
   }
 })
 
+void t.test('a misspelt flag is named rather than the required one that it stands for', async (t) => {
+  const shell = fakeShell({ args: ['store', '--nmae=m1'] })
+  t.equal(await main(shell), 64)
+  t.match(shell.err.join(''), /skedia store: unknown option '--nmae'\n/)
+})
+
 void t.test('with --json the error is one JSON object', async (t) => {
   const shell = fakeShell({ args: ['status', '--json', '--dir', '/nowhere'] })
   t.equal(await main(shell), 1)

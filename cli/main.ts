@@ -61,7 +61,7 @@ async function runVerb(shell: Shell, entry: VerbEntry, args: readonly string[]):
   try {
     command.parse([...args], { from: 'user' })
   } catch (error) {
-    return usage(error, entry.name)
+    return usage(error, entry.name, unknownFlag(command, args))
   }
   if (chosen === undefined) {
     shell.stdout.write(command.helpInformation())
@@ -70,10 +70,23 @@ async function runVerb(shell: Shell, entry: VerbEntry, args: readonly string[]):
   return await chosen(shell)
 }
 
-function usage(error: unknown, verb: string): number {
+/** The first flag that the verb does not have. A misspelt one is the reason why the right one is missing. */
+function unknownFlag(command: Command, args: readonly string[]): string | undefined {
+  const known = new Set(command.options.map((option) => option.long))
+  return args
+    .filter((arg) => arg.startsWith('--') && arg.length > 2)
+    .map((arg) => arg.split('=', 1)[0] ?? arg)
+    .find((flag) => !known.has(flag))
+}
+
+function usage(error: unknown, verb: string, unknown: string | undefined): number {
   if (!(error instanceof CommanderError)) throw error
   if (error.exitCode === 0) return exitCodes.ok
-  const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+  const isMissing = error.code === 'commander.missingMandatoryOptionValue'
+  const message =
+    isMissing && unknown !== undefined
+      ? `unknown option '${unknown}'`
+      : error.message.replace(/^error: /, '').replaceAll('\n', ' ')
   throw new CliError({
     code: 'E_USAGE',
     message: `skedia ${verb}: ${message}`,

@@ -52,7 +52,7 @@ async function runLoad(shell: Shell, flags: ImageFlags, path: string): Promise<n
     throw new CliError({
       code: 'E_IMAGE',
       message: `cannot load images from ${absolute}`,
-      found: messageOf(error),
+      found: messageOf(error).replace(`cannot load ${absolute}: `, ''),
       fixes: [
         {
           command: 'docker save -o image.tar NAME && skedia image load image.tar',

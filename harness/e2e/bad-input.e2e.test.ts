@@ -44,7 +44,7 @@ function expectError(
 }
 
 void t.test('what the command does not know is named, with exit code 64', async (t) => {
-  for (const verb of ['up', 'status', 'kill', 'start', 'down', 'logs', 'ls', 'image']) {
+  for (const verb of ['up', 'status', 'kill', 'start', 'down', 'logs', 'ls', 'image', 'store', 'kubelet']) {
     const result = await cluster.run(process.execPath, ['bin/skedia.js', verb, '--wat'])
     expectError(t, result, { code: 'E_USAGE', exit: 64, found: /unknown option '--wat'/ })
   }
