@@ -80,6 +80,8 @@ export async function chooseBasePort(
     readonly reserved: ReadonlySet<number>
     /** The ports of a cluster at that base. */
     readonly plan: (basePort: number) => readonly NamedPort[]
+    /** The cluster's name, for the command that is proposed. */
+    readonly name: string
   },
 ): Promise<{ readonly basePort: number; readonly conflict: PortHolder | undefined }> {
   let conflict: PortHolder | undefined
@@ -91,20 +93,27 @@ export async function chooseBasePort(
     const busy = kept ?? (await busyPorts(powers, ports))[0]
     if (busy === undefined) return { basePort, conflict }
     const holder = kept ? 'another cluster of this machine' : await holderOf(powers.processes, busy.port)
-    if (options.wished !== undefined) throw portInUse({ ...busy, holder }, basePort + portBlockSize)
+    if (options.wished !== undefined)
+      throw portInUse({ ...busy, holder }, { name: options.name, basePort: basePort + portBlockSize })
     conflict ??= { ...busy, holder }
   }
-  throw portInUse(conflict ?? { name: 'f1', port: first, holder: 'another process' }, first + 10_000)
+  throw portInUse(conflict ?? { name: 'f1', port: first, holder: 'another process' }, {
+    name: options.name,
+    basePort: first + 10_000,
+  })
 }
 
 /** The error of a port that somebody else holds. */
-export function portInUse(held: PortHolder, otherBase: number): CliError {
+export function portInUse(
+  held: PortHolder,
+  other: { readonly name: string; readonly basePort: number },
+): CliError {
   return new CliError({
     code: 'E_PORT_IN_USE',
     message: `${held.name} cannot listen on 127.0.0.1:${held.port}`,
     found: `held by ${held.holder}`,
     fixes: [
-      { command: `skedia up --base-port ${otherBase}`, why: 'another port range' },
+      { command: `skedia up --name ${other.name} --base-port ${other.basePort}`, why: 'another port range' },
       { command: 'skedia ls', why: 'the clusters of this machine' },
     ],
   })

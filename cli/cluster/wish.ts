@@ -71,6 +71,7 @@ export async function settleCluster(
   function searchOptions(wished: number | undefined) {
     return {
       wished,
+      name: existing?.name ?? wish.name,
       reserved: new Set(others.flatMap((found) => hostPorts(found.cluster).map((named) => named.port))),
       plan: (basePort: number) => hostPorts(planCluster(plan(basePort))),
     }
