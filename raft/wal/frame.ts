@@ -1,10 +1,10 @@
 /**
  * The WAL's bytes. A segment is a header and then frames, each starting at a multiple of 8, then zeros:
  *
- *   segment  0 'SKEDIAWL' · 8 u16 version · 10 u16 0 · 12 u32 salt · 16 f64 sequence · 24 u32 owner · 28 u32 crc
+ *   segment  0 'SKEDIAWL' · 8 u16 version · 10 u16 size · 12 u32 salt · 16 f64 sequence · 24 u32 owner · 28 u32 crc
  *   frame    0 u32 payload length · 4 u32 crc of the frame before · 8 u32 ordinal · 12 u32 crc · 16 payload
  *
- * All little-endian. A frame's crc covers its header and payload and starts from the segment's random salt,
+ * All little-endian. The size is in units of 4 KiB, rounded down. A frame's crc covers its header and payload and starts from the segment's random salt,
  * so that no stored value can pass for a frame, and each frame can be verified by itself: that is how
  * recovery tells a torn tail (nothing valid follows) from damage in the middle. The crc of the frame before
  * chains all frames, over segments too.
@@ -15,6 +15,8 @@ import { crc32c } from '../../platform/crc32c.ts'
 
 const segmentVersion = 1
 export const segmentHeaderBytes = 32
+/** A segment's size stands in its header in whole units of this. */
+const sizeUnitBytes = 4096
 export const frameHeaderBytes = 16
 /** No writer makes a larger frame; a larger length found on disk is damage. */
 const framePayloadBytesMax = 256 * 1024 * 1024
@@ -27,6 +29,11 @@ export interface SegmentHeader {
   readonly sequence: number
   /** Checksum of cluster id and member id: notices a segment copied from elsewhere. */
   readonly owner: number
+  /**
+   * Bytes that the file was made with, rounded down to whole units: all of them are durable before the first
+   * frame, so a used segment that is shorter has lost its end.
+   */
+  readonly sizeBytes: number
 }
 
 /** Why a header cannot be used. */
@@ -39,6 +46,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   const view = viewOf(bytes)
   bytes.set(magic, 0)
   view.setUint16(8, segmentVersion, true)
+  view.setUint16(10, Math.min(0xffff, Math.floor(header.sizeBytes / sizeUnitBytes)), true)
   view.setUint32(12, header.salt, true)
   view.setFloat64(16, header.sequence, true)
   view.setUint32(24, header.owner, true)
@@ -56,6 +64,7 @@ export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeaderResult {
     salt: view.getUint32(12, true),
     sequence: view.getFloat64(16, true),
     owner: view.getUint32(24, true),
+    sizeBytes: view.getUint16(10, true) * sizeUnitBytes,
   }
   return { ok: true, header }
 }

@@ -146,6 +146,12 @@ function checkHeader(segment: {
       `cannot use WAL segment ${path}: it belongs to another member or cluster. Check the data directory, the member's name and the cluster token.`,
     )
   }
+  if (segment.bytes.length < header.sizeBytes) {
+    throw new WalError(
+      'E_WAL_CORRUPT',
+      `cannot read WAL segment ${path}: it ends at byte ${segment.bytes.length}, and was made with at least ${header.sizeBytes}: what stood after that is lost. ${remedy}`,
+    )
+  }
   if (!segment.isFirst && header.sequence !== segment.expectedSequence) {
     throw new WalError(
       'E_WAL_CORRUPT',

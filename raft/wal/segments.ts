@@ -64,8 +64,8 @@ export class SegmentMaker {
     if (this.#next || this.#isClosed) return
     try {
       const path = segmentPath(this.#directory, sequence)
-      const header = { salt: this.#random.int(0x1_0000_0000), sequence, owner: this.#owner }
       const sizeBytes = Math.max(this.#sizeBytes, sizeBytesMin)
+      const header = { salt: this.#random.int(0x1_0000_0000), sequence, owner: this.#owner, sizeBytes }
       const file = this.#disk.open(path, { create: true })
       this.#next = {
         segment: { path, header, file, sizeBytes },

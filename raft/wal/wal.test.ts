@@ -187,26 +187,33 @@ void t.test('appends that arrive during a sync share the next one', async (t) =>
   t.equal(bench.wal.recovered?.entries.length, 50)
 })
 
-void t.test('cut at any byte, the WAL keeps exactly the frames before the cut', async (t) => {
-  const { path, bytes, ends } = await sample(6)
-  let checked = 0
-  for (let cut = segmentHeaderBytes; cut <= bytes.length && cut <= (ends.at(-1) ?? 0) + 16; cut += 1) {
-    const whole = ends.filter((end) => cut >= end - 7 && isWhole(bytes, end, cut)).length
-    // The file ends at the cut; or it was sized before, and zeros follow.
-    const shortened = recoverFrom(new Map([[path, bytes.slice(0, cut)]]))
-    const zeroed = bytes.slice()
-    zeroed.fill(0, cut)
-    const sized = recoverFrom(new Map([[path, zeroed]]))
-    for (const recovered of [shortened, sized]) {
+void t.test(
+  'torn at any byte, the WAL keeps exactly the frames before the tear; a shortened file is refused',
+  async (t) => {
+    const { path, bytes, ends } = await sample(6)
+    let checked = 0
+    for (let cut = segmentHeaderBytes; cut <= bytes.length && cut <= (ends.at(-1) ?? 0) + 16; cut += 1) {
+      const whole = ends.filter((end) => cut >= end - 7 && isWhole(bytes, end, cut)).length
+      // The file had its size before its first frame: one that ends at the cut has lost what stood there.
+      const shortened = new Map([[path, bytes.slice(0, cut)]])
+      if (bytes.subarray(segmentHeaderBytes, cut).some((byte) => byte !== 0)) {
+        t.throws(() => recoverFrom(shortened), {
+          code: 'E_WAL_CORRUPT',
+          message: /what stood after that is lost/,
+        })
+      }
+      const zeroed = bytes.slice()
+      zeroed.fill(0, cut)
+      const sized = recoverFrom(new Map([[path, zeroed]]))
       assert(
-        indexesOf(recovered).join() === range(whole).join(),
-        () => `cut at ${cut}: found ${indexesOf(recovered).join()}, expected 1..${whole}`,
+        indexesOf(sized).join() === range(whole).join(),
+        () => `torn at ${cut}: found ${indexesOf(sized).join()}, expected 1..${whole}`,
       )
       checked += 1
     }
-  }
-  t.ok(checked > 500, `${checked} cuts`)
-})
+    t.ok(checked > 250, `${checked} tears`)
+  },
+)
 
 /** Whether all meaningful bytes of the frame that ends at `end` (padding aside) lie before `cut`. */
 function isWhole(bytes: Uint8Array, end: number, cut: number): boolean {
